@@ -13,26 +13,6 @@
 #define HELD_MAX 256u
 #define LEFT_FOR_OTHERS 2u
 
-static void write_text(const char *text)
-{
-  for (; *text != '\0'; text++) {
-    if (*text == '\n') {
-      board_putc('\r');
-    }
-    board_putc(*text);
-  }
-}
-
-void console_printf(const char *format, ...)
-{
-  char text[TEXT_MAX];
-  va_list arguments;
-  va_start(arguments, format);
-  format_text(text, sizeof text, format, arguments);
-  va_end(arguments);
-  write_text(text);
-}
-
 static void console_line(void *context, const char *format, ...)
 {
   char text[TEXT_MAX];
@@ -41,13 +21,7 @@ static void console_line(void *context, const char *format, ...)
   va_start(arguments, format);
   format_text(text, sizeof text, format, arguments);
   va_end(arguments);
-  write_text(text);
-}
-
-void firmware_assert_failed(const char *message, const char *file, int line)
-{
-  console_printf("ASSERT: %s (%s:%d)\n", message, file, line);
-  board_exit(1);
+  console_printf("%s", text);
 }
 
 /* What `hog` took, for `unhog` to give back. */

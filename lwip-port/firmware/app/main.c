@@ -4,7 +4,13 @@
 
 #include "lwip/apps/lwiperf.h"
 #include "lwip/init.h"
+#include "lwip/sys.h"
 #include "lwip/timeouts.h"
+
+u32_t sys_now(void)
+{
+  return board_milliseconds();
+}
 
 static void print_iperf(void *arg, enum lwiperf_report_type type, const ip_addr_t *local, u16_t local_port,
                         const ip_addr_t *remote, u16_t remote_port, u32_t bytes, u32_t milliseconds, u32_t kbit_per_s)

@@ -8,8 +8,8 @@
 
 struct pbuf;
 
-/* Clocks, UART, and the millisecond counter behind sys_now(). */
 void board_init(void);
+u32_t board_milliseconds(void);
 void board_putc(char c);
 /* The next character typed on the console, or -1. */
 int board_getc(void);

@@ -31,7 +31,7 @@ void systick_handler(void)
   milliseconds++;
 }
 
-u32_t sys_now(void)
+u32_t board_milliseconds(void)
 {
   return milliseconds;
 }
@@ -105,15 +105,14 @@ uint32_t board_random(void)
 
 void board_exit(int status)
 {
-  /* Arm semihosting, SYS_EXIT_EXTENDED; without it (-semihosting off) the CPU stops here. */
-  static u32_t arguments[2];
-  arguments[0] = 0x20026u;
-  arguments[1] = (u32_t)status;
 #ifdef FIRMWARE_SEMIHOSTING
+  /* Arm semihosting: SYS_EXIT_EXTENDED with ADP_Stopped_ApplicationExit, which a debugger or an emulator answers. */
+  u32_t arguments[] = { 0x20026u, (u32_t)status };
   register u32_t operation __asm("r0") = 0x20u;
   register u32_t *block __asm("r1") = arguments;
   __asm volatile("bkpt 0xab" ::"r"(operation), "r"(block) : "memory");
 #endif
+  LWIP_UNUSED_ARG(status);
   for (;;) {
     __asm volatile("cpsid i\n\twfi");
   }

@@ -16,6 +16,9 @@ static void unexpected_handler(void)
   board_exit(1);
 }
 
+/* For the programs that have no Ethernet driver. */
+__attribute__((weak, alias("unexpected_handler"))) void lan9118_interrupt(void);
+
 /* r0: the stack frame that the exception pushed. */
 __attribute__((used)) static void report_fault(const uint32_t *frame)
 {
@@ -30,7 +33,7 @@ __attribute__((naked)) void fault_handler(void)
 
 typedef void (*handler)(void);
 
-#define EXTERNAL_INTERRUPTS 32
+#define EXTERNAL_INTERRUPTS (ETHERNET_IRQ + 1)
 #define FIRST_EXTERNAL 16
 
 __attribute__((section(".vectors"), used)) static const struct {
@@ -41,7 +44,7 @@ __attribute__((section(".vectors"), used)) static const struct {
   {
     reset_handler, unexpected_handler, fault_handler, fault_handler, fault_handler, fault_handler, 0, 0, 0, 0,
     unexpected_handler, unexpected_handler, 0, unexpected_handler, systick_handler,
-    [FIRST_EXTERNAL - 1 ... FIRST_EXTERNAL - 2 + EXTERNAL_INTERRUPTS] = unexpected_handler,
+    /* Of the external interrupts only these two are ever enabled. */
     [FIRST_EXTERNAL - 1 + UART_RX_IRQ] = uart_handler,
     [FIRST_EXTERNAL - 1 + ETHERNET_IRQ] = lan9118_interrupt,
   }
