@@ -1,0 +1,278 @@
+/* Attacks by somebody who does not see the connection: RFC 5961, the side
+ * channel through the limit of challenge ACKs, and guessable numbers. */
+#include <string.h>
+
+#include "attacks.h"
+#include "lwip/priv/tcp_priv.h"
+
+static struct app app;
+static struct peer p, q;
+
+static unsigned count_acks(struct peer *to)
+{
+  struct segment s;
+  unsigned n = 0;
+  while (peer_receive(to, &s)) {
+    EXPECT(!(s.flags & TCP_RST), "the stack reset the connection");
+    n++;
+  }
+  return n;
+}
+
+/* In-window, but not exact: one challenge ACK and no effect (RFC 5961 3.2). */
+static void blind_rst_in(struct tcp_pcb *pcb, const char *state)
+{
+  enum tcp_state before = pcb->state;
+  count_acks(&p);
+  vnet_run(6000); /* whatever the rate limit is, it has room again */
+  count_acks(&p);
+  peer_segment(&p, TCP_RST, p.seq + 1, 0, NULL, 0);
+  EXPECT(app.err_calls == 0 && check_pcb_on_list(pcb) && pcb->state == before,
+         "%s: in-window RST that is not exact took effect", state);
+  EXPECT(count_acks(&p) == 1, "%s: no challenge ACK", state);
+  peer_segment(&p, TCP_RST, p.seq + 50000, 0, NULL, 0);
+  peer_segment(&p, TCP_RST, p.seq - 1, 0, NULL, 0);
+  EXPECT(app.err_calls == 0 && check_pcb_on_list(pcb) && pcb->state == before,
+         "%s: RST outside the window took effect", state);
+}
+
+static void cve_2004_0230_blind_rst(void)
+{
+  struct tcp_pcb *pcb = establish(&app, &p);
+  blind_rst_in(pcb, "ESTABLISHED");
+  expect_alive(&app, &p);
+  /* the exact one still works */
+  peer_segment(&p, TCP_RST, p.seq, 0, NULL, 0);
+  EXPECT(app.err_calls == 1 && app.err == ERR_RST, "exact RST: err %d", app.err);
+}
+
+static void cve_2004_0230_blind_rst_closing_states(void)
+{
+  struct tcp_pcb *pcb = establish(&app, &p);
+  peer_send(&p, TCP_ACK | TCP_FIN, NULL, 0);
+  EXPECT(pcb->state == CLOSE_WAIT, "state %d", pcb->state);
+  blind_rst_in(pcb, "CLOSE-WAIT");
+  EXPECT(tcp_close(pcb) == ERR_OK, "tcp_close");
+  EXPECT(pcb->state == LAST_ACK, "state %d", pcb->state);
+  app.err_calls = 0;
+  peer_segment(&p, TCP_RST, p.seq + 1, 0, NULL, 0);
+  EXPECT(check_pcb_on_list(pcb) && pcb->state == LAST_ACK, "LAST-ACK: RST took effect");
+}
+
+static void cve_2004_0230_blind_rst_fin_wait(void)
+{
+  struct tcp_pcb *pcb = establish(&app, &p);
+  EXPECT(tcp_shutdown(pcb, 0, 1) == ERR_OK, "tcp_shutdown");
+  EXPECT(pcb->state == FIN_WAIT_1, "state %d", pcb->state);
+  peer_segment(&p, TCP_RST, p.seq + 1, 0, NULL, 0);
+  EXPECT(check_pcb_on_list(pcb) && pcb->state == FIN_WAIT_1, "FIN-WAIT-1: RST took effect");
+  peer_ack(&p);
+  EXPECT(pcb->state == FIN_WAIT_2, "state %d", pcb->state);
+  blind_rst_in(pcb, "FIN-WAIT-2");
+}
+
+static void cve_2004_0230_blind_rst_syn_sent(void)
+{
+  struct tcp_pcb *pcb = tcp_new();
+  struct segment s;
+  ip_addr_t addr;
+  app_attach(&app, pcb);
+  IP_ADDR4(&addr, 10, 0, 0, 2);
+  EXPECT(tcp_connect(pcb, &addr, 99, NULL) == ERR_OK, "tcp_connect");
+  peer_init(&p, PEER_ADDR, 99, pcb->local_port);
+  EXPECT(peer_receive(&p, &s), "no SYN");
+  peer_segment(&p, TCP_RST, 1234, 0, NULL, 0);
+  peer_segment(&p, TCP_RST | TCP_ACK, 0, s.seq + 77, NULL, 0);
+  EXPECT(app.err_calls == 0 && pcb->state == SYN_SENT, "SYN-SENT: RST without our ACK took effect");
+  peer_segment(&p, TCP_RST | TCP_ACK, 0, s.seq + 1, NULL, 0);
+  EXPECT(app.err_calls == 1 && app.err == ERR_RST, "SYN-SENT: RST with our ACK had no effect");
+}
+
+static void cve_2004_0230_blind_rst_syn_rcvd(void)
+{
+  struct segment s;
+  app_listen(80, &app, 1);
+  peer_init(&p, PEER_ADDR, 5000, 80);
+  peer_opts_syn(&p, 536);
+  peer_send(&p, TCP_SYN, NULL, 0);
+  p.optlen = 0;
+  EXPECT(peer_receive(&p, &s), "no SYN|ACK");
+  p.ack = s.seq + 1;
+  peer_segment(&p, TCP_RST, p.seq + 5, 0, NULL, 0);
+  peer_collect(&p, NULL);
+  peer_send(&p, TCP_ACK, NULL, 0);
+  EXPECT(app.pcb != NULL, "SYN-RCVD: in-window RST took effect");
+}
+
+static void rfc5961_blind_syn_in_window(void)
+{
+  struct tcp_pcb *pcb = establish(&app, &p);
+  u32_t seqs[3];
+  unsigned i;
+  seqs[0] = p.seq;
+  seqs[1] = p.seq + 10;
+  seqs[2] = p.seq - 100000;
+  for (i = 0; i < 3; i++) {
+    vnet_run(6000);
+    count_acks(&p);
+    peer_segment(&p, TCP_SYN, seqs[i], 0, NULL, 0);
+    EXPECT(app.err_calls == 0 && pcb->state == ESTABLISHED, "SYN %u ended the connection", i);
+    EXPECT(count_acks(&p) == 1, "SYN %u: no challenge ACK", i);
+  }
+  expect_alive(&app, &p);
+}
+
+static void rfc5961_blind_data_ack_too_new(void)
+{
+  u32_t got;
+  establish(&app, &p);
+  got = app.got;
+  peer_segment(&p, TCP_ACK, p.seq, p.ack + 5000, "forged", 6);
+  EXPECT(app.got == got, "data with an ACK of what was never sent were taken");
+  EXPECT(count_acks(&p) >= 1, "no ACK in answer");
+  expect_alive(&app, &p);
+}
+
+/* Acceptable is SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.NXT (RFC 5961 5.2). */
+static void rfc5961_blind_data_ack_too_old(void)
+{
+  u32_t got;
+  establish(&app, &p);
+  got = app.got;
+  peer_segment(&p, TCP_ACK, p.seq, p.ack - 0x40000000u, "forged", 6);
+  EXPECT(app.got == got, "data with an ACK older than any window were taken");
+  EXPECT(count_acks(&p) >= 1, "no challenge ACK");
+  expect_alive(&app, &p);
+}
+
+static void rfc9293_no_ack_flag_is_dropped(void)
+{
+  u32_t got;
+  establish(&app, &p);
+  got = app.got;
+  peer_segment(&p, TCP_PSH, p.seq, 0, "forged", 6);
+  EXPECT(app.got == got, "data without ACK were taken (RFC 9293 3.10.7.4, fifth)");
+  expect_alive(&app, &p);
+}
+
+static void cve_2016_5696_challenge_ack_rate(void)
+{
+  unsigned i, n;
+  establish(&app, &p);
+  for (i = 0; i < 1000; i++) {
+    peer_segment(&p, TCP_RST, p.seq + 1 + i, 0, NULL, 0);
+  }
+  n = count_acks(&p);
+  EXPECT(n >= 1 && n <= 100, "%u challenge ACKs for 1000 forged RSTs in one instant", n);
+  expect_alive(&app, &p);
+}
+
+static void cve_2016_5696_no_global_counter(void)
+{
+  struct app apps[2];
+  unsigned i;
+  memset(apps, 0, sizeof apps);
+  app_listen(80, apps, 2);
+  peer_init(&p, PEER_ADDR, 5000, 80);
+  peer_init(&q, PEER_ADDR + 1, 5001, 80);
+  peer_open(&p);
+  peer_open(&q);
+  peer_collect(&p, NULL);
+  peer_collect(&q, NULL);
+  for (i = 0; i < 3000; i++) {
+    peer_segment(&p, TCP_RST, p.seq + 1, 0, NULL, 0);
+  }
+  peer_segment(&q, TCP_RST, q.seq + 1, 0, NULL, 0);
+  EXPECT(count_acks(&q) == 1, "one connection's challenge ACKs used up another's");
+}
+
+/* --- numbers that can be guessed ---------------------------------------------- */
+
+static u32_t isn_of(u32_t addr, u16_t port)
+{
+  struct peer s;
+  struct segment seg;
+  peer_init(&s, addr, port, 80);
+  peer_opts_syn(&s, 536);
+  peer_send(&s, TCP_SYN, NULL, 0);
+  EXPECT(peer_receive(&s, &seg), "no SYN|ACK");
+  peer_segment(&s, TCP_RST, s.seq, 0, NULL, 0);
+  return seg.seq;
+}
+
+static unsigned bits(u32_t v)
+{
+  unsigned n = 0;
+  for (; v != 0; v &= v - 1) {
+    n++;
+  }
+  return n;
+}
+
+static void number_jack_cve_2020_35685_isn(void)
+{
+  u32_t last, isn, flipped = 0, close = 0, i;
+  app_listen(80, &app, 1);
+  last = isn_of(PEER_ADDR, 1000);
+  for (i = 1; i <= 64; i++) {
+    vnet_run(250);
+    isn = isn_of(PEER_ADDR, (u16_t)(1000 + i));
+    flipped += bits(isn ^ last);
+    close += (u32_t)(isn - last) < 0x00100000u;
+    last = isn;
+  }
+  EXPECT(close <= 4, "%u of 64 initial sequence numbers follow from the one before (RFC 6528)",
+         (unsigned)close);
+  EXPECT(flipped > 64 * 10, "initial sequence numbers hardly differ: %u bits of %u",
+         (unsigned)flipped, 64 * 32);
+}
+
+/* The clock of RFC 6528: the same four-tuple gets a later number, 4 us a step. */
+static void rfc6528_isn_of_one_tuple_moves_with_the_clock(void)
+{
+  u32_t first, second, step;
+  app_listen(80, &app, 1);
+  vnet_run(1000);
+  first = isn_of(PEER_ADDR, 1000);
+  vnet_run(2000);
+  second = isn_of(PEER_ADDR, 1000);
+  step = second - first;
+  EXPECT(step >= 400000u && step <= 600000u,
+         "2 s later the number has moved by %u, 500000 expected", (unsigned)step);
+}
+
+static void rfc6056_ephemeral_ports(void)
+{
+  u16_t last = 0;
+  unsigned i, follow = 0, same = 0;
+  for (i = 0; i < 64; i++) {
+    struct tcp_pcb *pcb = tcp_new();
+    EXPECT(tcp_bind(pcb, IP_ADDR_ANY, 0) == ERR_OK, "tcp_bind");
+    EXPECT(pcb->local_port >= 1024, "port %u", pcb->local_port);
+    follow += (u16_t)(pcb->local_port - last) == 1;
+    same += pcb->local_port == last;
+    last = pcb->local_port;
+    tcp_abort(pcb);
+  }
+  EXPECT(follow <= 8, "%u of 64 ephemeral ports are the one before plus one (RFC 6056)", follow);
+  EXPECT(same <= 8, "%u of 64 ephemeral ports are the one before again", same);
+}
+
+#define CASE(name) { #name, name, 0 }
+const struct attack_case cases_blind[] = {
+  CASE(cve_2004_0230_blind_rst),
+  CASE(cve_2004_0230_blind_rst_closing_states),
+  CASE(cve_2004_0230_blind_rst_fin_wait),
+  CASE(cve_2004_0230_blind_rst_syn_sent),
+  CASE(cve_2004_0230_blind_rst_syn_rcvd),
+  CASE(rfc5961_blind_syn_in_window),
+  CASE(rfc5961_blind_data_ack_too_new),
+  CASE(rfc5961_blind_data_ack_too_old),
+  CASE(rfc9293_no_ack_flag_is_dropped),
+  CASE(cve_2016_5696_challenge_ack_rate),
+  CASE(cve_2016_5696_no_global_counter),
+  CASE(number_jack_cve_2020_35685_isn),
+  CASE(rfc6528_isn_of_one_tuple_moves_with_the_clock),
+  CASE(rfc6056_ephemeral_ports),
+};
+const unsigned cases_blind_count = sizeof cases_blind / sizeof cases_blind[0];
