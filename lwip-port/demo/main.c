@@ -231,10 +231,10 @@ int main(int argc, char **argv)
   if (settings.tap != NULL && add_tap(&netif, &tap, &settings) != 0) {
     return 1;
   }
+  fprintf(stderr, "lwIP %s, TCP in %s\n", LWIP_VERSION_STRING, tcp_name());
   if (start_services() != 0 || tell_ready(settings.ready) != 0) {
     return 1;
   }
-  fprintf(stderr, "lwIP %s, TCP in %s\n", LWIP_VERSION_STRING, tcp_name());
   if (settings.loopback) {
     lwip_clients_start(settings.bytes, &settings.files, on_clients_done);
   }
