@@ -25,6 +25,13 @@ endif()
 set(ENV{LWIP_DIR} "${LWIP_DIR}")
 set(ENV{LWIP_INCLUDE_DIRS} "${path_list}")
 set(ENV{LWIP_CFLAGS} "${cflags}")
+# Two compilers in one target folder take each other's libraries for their own.
+set(toolchain "${CARGO_ENV}" "${CARGO_ARGS}" "$ENV{RUSTC}" "$ENV{RUSTUP_TOOLCHAIN}" "$ENV{RUSTFLAGS}")
+if(NOT "${toolchain}" MATCHES "^;*$")
+    string(SHA256 toolchain "${CARGO};${toolchain}")
+    string(SUBSTRING "${toolchain}" 0 12 toolchain)
+    string(APPEND TARGET_DIR "/${toolchain}")
+endif()
 set(ENV{CARGO_TARGET_DIR} "${TARGET_DIR}")
 # make hands its job server down in MAKEFLAGS, to children that cargo could not make use of.
 unset(ENV{MAKEFLAGS})
@@ -60,9 +67,10 @@ execute_process(
     RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
 if(NOT status EQUAL 0)
     message("${output}")
+    string(REPLACE ";" " " arguments "${arguments};${CARGO_ARGS}")
     message(FATAL_ERROR "cargo could not build the Rust TCP core. The same by hand:
   cd ${ROOT} &&
-  LWIP_DIR='${LWIP_DIR}' LWIP_INCLUDE_DIRS='${path_list}' LWIP_CFLAGS=\"${cflags}\" cargo ${arguments} ${CARGO_ARGS}")
+  LWIP_DIR='${LWIP_DIR}' LWIP_INCLUDE_DIRS='${path_list}' LWIP_CFLAGS=\"${cflags}\" cargo ${arguments}")
 endif()
 execute_process(COMMAND "${CMAKE_COMMAND}" -E ${COPY} "${folder}/liblwip_tcp_rust.a" "${ARCHIVE}" COMMAND_ERROR_IS_FATAL ANY)
 
