@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "lwip/init.h"
 #include "lwip/priv/tcp_priv.h"
@@ -10,6 +11,7 @@
 #include "services.h"
 
 #if DEMO_RUST_TCP
+#include "info_rows.h" /* made by info_rows.awk from the header */
 #include "lwip_tcp_rust.h"
 #endif
 
@@ -45,16 +47,26 @@ static void add_endpoint(struct list *list, const char *key, const char *label, 
   add(list, key, label, IP_IS_V6(address) ? "[%s]:%u" : "%s:%u", text, port);
 }
 
-#if DEMO_RUST_TCP
-
-#include "facts_rust.h"
-
-#else
-
 const char *tcp_name(void)
 {
-  return "C (lwIP's own, " LWIP_VERSION_STRING ")";
+  return DEMO_RUST_TCP ? "Rust (lwip_tcp_rust)" : "C (lwIP's own, " LWIP_VERSION_STRING ")";
 }
+
+#if DEMO_RUST_TCP && DEMO_RUST_INFO
+
+static void add_tcp(struct list *list, const struct tcp_pcb *pcb)
+{
+  INFO_TYPE info;
+
+  add(list, "state_name", "State", "%s", tcp_debug_state_str(pcb->state));
+  memset(&info, 0, sizeof(info));
+  lwip_tcp_rust_info((struct tcp_pcb *)pcb, &info);
+#define ROW(member, label) add(list, #member, label, "%lld", (long long)info.member);
+  INFO_ROWS
+#undef ROW
+}
+
+#else
 
 static unsigned segments(const struct tcp_seg *segment)
 {
@@ -66,7 +78,7 @@ static unsigned segments(const struct tcp_seg *segment)
   return count;
 }
 
-/* lwIP's C TCP keeps no counters for a connection: this is what can be read from its pcb. */
+/* C TCP keeps no counters for a connection: this is what can be read from its pcb. */
 static void add_tcp(struct list *list, const struct tcp_pcb *pcb)
 {
   add(list, "state", "State", "%s", tcp_debug_state_str(pcb->state));

@@ -6,15 +6,15 @@
 
 #include "lwip/tcp.h"
 
-#define FACTS_MAX 40
+#define FACTS_MAX 64
 
 struct fact {
   const char *key;   /* for programs */
-  const char *label; /* for people */
+  const char *label; /* for people; the core's comes from its header */
   char value[80];
 };
 
-/* "Rust (lwip_tcp_rust 0.1.0)" or "C (lwIP's own)". */
+/* Which TCP is linked, for people. */
 const char *tcp_name(void);
 
 /* Of one connection; returns how many were written. */
