@@ -243,7 +243,11 @@ static void do_listen(char **argv, int argc)
     return;
   }
   l->number = (u8_t)(l - listeners);
-  listening = tcp_listen_with_backlog_and_err(pcb, (u8_t)(argc > 3 ? atoi(argv[3]) : 255), &err);
+  if (argc > 4 && !strcmp(argv[4], "plain")) {
+    listening = tcp_listen_with_backlog(pcb, (u8_t)atoi(argv[3]));
+  } else {
+    listening = tcp_listen_with_backlog_and_err(pcb, (u8_t)(argc > 3 ? atoi(argv[3]) : 255), &err);
+  }
   printf("= listen %d\n", err);
   if (listening == NULL) {
     tcp_close(pcb);
@@ -251,7 +255,9 @@ static void do_listen(char **argv, int argc)
   }
   l->pcb = listening;
   tcp_arg(listening, l);
-  tcp_accept(listening, on_accept);
+  if (argc <= 5) {
+    tcp_accept(listening, on_accept);
+  }
 #if LWIP_TCP_PCB_NUM_EXT_ARGS
   tcp_ext_arg_set_callbacks(listening, 0, &ext_callbacks);
   tcp_ext_arg_set(listening, 0, &slots[0]);
@@ -381,6 +387,15 @@ static int setting_call(struct slot *s, char **argv, int argc)
     } else {
       tcp_nagle_disable(s->pcb);
     }
+  } else if (!strcmp(argv[0], "deaf")) {
+    tcp_recv(s->pcb, NULL);
+    tcp_err(s->pcb, NULL);
+  } else if (!strcmp(argv[0], "again")) {
+    err_t err = ERR_OK;
+
+    printf("= %d", tcp_listen_with_backlog_and_err(s->pcb, 1, &err) != NULL);
+    printf(" %d\n", err);
+    return 1;
   } else if (!strcmp(argv[0], "poll")) {
     tcp_poll(s->pcb, on_poll, (u8_t)value);
   } else if (!strcmp(argv[0], "keep")) {

@@ -12,7 +12,7 @@ pub enum Verdict {
     /// The same up to a deviation that is meant.
     Allowed(&'static str),
     /// The reference itself failed an assertion or crashed: nothing to compare with from there on.
-    ReferenceFailed(String),
+    ReferenceFailed { how: String, step: usize, subject_survived: bool },
     /// A fault.
     Different(Difference),
 }
@@ -33,7 +33,8 @@ pub fn compare(trace: &[String], reference: &[Output], subject: &[Output]) -> Ve
         let none = vec!["gone".to_string()];
         let right = right.and_then(Option::as_ref).unwrap_or(&none);
         if let Some(failed) = left.iter().find(|l| l.starts_with("assert ") || l.starts_with("died ")) {
-            return Verdict::ReferenceFailed(failed.clone());
+            let subject_survived = subject.len() == trace.len() && subject.iter().all(survived);
+            return Verdict::ReferenceFailed { how: failed.clone(), step: index, subject_survived };
         }
         let (left, right) = (canonical(step, left), canonical(step, right));
         if left != right {
@@ -46,6 +47,10 @@ pub fn compare(trace: &[String], reference: &[Output], subject: &[Output]) -> Ve
         before = view::pcbs(&left);
     }
     Verdict::Same
+}
+
+fn survived(output: &Output) -> bool {
+    output.as_ref().is_some_and(|lines| !lines.iter().any(|l| l.starts_with("assert ") || l.starts_with("died ")))
 }
 
 /// The order in which a timer serves connections is no part of the contract, the order within each is.

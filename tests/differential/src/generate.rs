@@ -133,7 +133,7 @@ impl<'a> Generator<'a> {
             self.emit("clock 4294960000".to_string());
         }
         let backlog = self.rng.pick(&[0, 1, 2, 5, 255]);
-        let reuse = if self.rng.chance(10) { " reuse" } else { "" };
+        let reuse = self.rng.pick(&["", "", "", "", "", "", " reuse", " reuse", " plain", " plain noaccept"]);
         self.emit(format!("listen 0 80 {backlog}{reuse}"));
         if self.rng.chance(20) {
             let line = format!("listen 1 {} 5{reuse}", 80 + self.rng.next() % 2);
@@ -156,6 +156,7 @@ impl<'a> Generator<'a> {
         };
         match pcb.state.as_str() {
             "CLOSED" => self.connect(slot),
+            "TIME_WAIT" if self.rng.chance(60) => self.time_wait(slot, &pcb),
             "SYN_SENT" if self.rng.chance(75) => self.answer_syn(slot, &pcb),
             "SYN_RCVD" if self.rng.chance(80) => self.finish_passive(slot, &pcb),
             _ => self.act(slot),
@@ -258,7 +259,7 @@ impl<'a> Generator<'a> {
             .to_string()
     }
 
-    fn open(&mut self, slot: usize) {
+    pub(crate) fn open(&mut self, slot: usize) {
         self.remotes[slot] = Remote { mss: 536, ..Remote::default() };
         self.remotes[slot].window = if self.rng.chance(70) {
             self.rng.pick(&[8000, 20000, 65535])
@@ -360,6 +361,34 @@ impl<'a> Generator<'a> {
             8 => self.segment(slot, "SA", 0, 1, 0, &opts),
             _ => self.emit("unlisten 0".to_string()),
         };
+    }
+
+    /// Late and new segments for what is over.
+    fn time_wait(&mut self, slot: usize, pcb: &Pcb) {
+        let (rcv, nxt) = (pcb.num("rcv_nxt"), pcb.num("snd_nxt"));
+        let seq = rcv + self.rng.pick(&[-1, 0, 0, 1, 500, 100_000, -100_000]);
+        let flags = self.rng.pick(&["FA", "A", "S", "S", "SA", "R", "PA", "F"]);
+        let len = self.rng.pick(&[0, 0, 10]);
+        self.segment(slot, flags, seq, nxt, len, "");
+        match self.rng.weighted(&[60, 15, 10, 5, 10]) {
+            1 => {
+                let times = self.rng.pick(&[1, 100, 130, 241]);
+                self.emit(format!("slow {times}"));
+            }
+            2 => {
+                // Out of PCBs, TIME-WAIT is recycled first.
+                self.emit("hog pcb 500".to_string());
+                self.open((slot + 1) % 4);
+                self.emit("unhog".to_string());
+            }
+            3 => {
+                self.emit(format!("abort {slot}"));
+            }
+            4 => {
+                self.emit(format!("close {slot}"));
+            }
+            _ => {}
+        }
     }
 
     fn syn_options_again(&mut self) -> String {

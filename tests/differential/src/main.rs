@@ -24,6 +24,8 @@ usage: differential COMMAND --reference PROGRAM --subject PROGRAM [OPTIONS] [FIL
       --steps N     how long a trace gets                    (default 70)
       --all         go on after a difference, report each kind once
       --out DIR     write each minimal trace there
+      --survive     the subject has to survive what the reference fails at
+      --failures D  write a minimal trace of each kind of failure of the reference there
       --save DIR    write every trace generated there
   corpus FILE…      replay traces; folders stand for the *.trace files in them
   expect-difference as random, but succeeds only if a difference is found: for a subject known to be wrong
@@ -39,6 +41,8 @@ struct Options {
     seed: u64,
     steps: usize,
     all: bool,
+    survive: bool,
+    failures: Option<PathBuf>,
     out: Option<PathBuf>,
     save: Option<PathBuf>,
     files: Vec<PathBuf>,
@@ -60,6 +64,8 @@ fn parse() -> Result<Options, String> {
         seed: from_environment("DIFFERENTIAL_SEED").unwrap_or(clock),
         steps: 70,
         all: false,
+        survive: false,
+        failures: None,
         out: None,
         save: None,
         files: Vec::new(),
@@ -74,6 +80,8 @@ fn parse() -> Result<Options, String> {
             "--steps" => options.steps = value()?.parse().map_err(|e| format!("--steps: {e}"))?,
             "--out" => options.out = Some(value()?.into()),
             "--save" => options.save = Some(value()?.into()),
+            "--failures" => options.failures = Some(value()?.into()),
+            "--survive" => options.survive = true,
             "--all" => options.all = true,
             "--help" | "-h" => return Err(HELP.to_string()),
             _ if arg.starts_with('-') => return Err(format!("unknown option {arg}\n{HELP}")),
@@ -122,7 +130,7 @@ fn write_trace(folder: &Path, name: &str, comment: &str, trace: &[String]) -> Re
 }
 
 fn report(options: &Options, pair: Pair, trace: &[String], found: &Difference, seed: u64) -> Result<(), String> {
-    let minimal = shrink::shrink(pair, trace, found.step, &found.signature);
+    let minimal = shrink::shrink(trace, found.step, &|t: &[String]| pair.shows(t, &found.signature));
     let text = match pair.verdict(&minimal)? {
         Verdict::Different(d) => d.report,
         _ => found.report.clone(),
@@ -150,7 +158,18 @@ fn random(options: &Options) -> Result<Tally, String> {
         match compare(&trace, &reference, &peer::run(pair.subject, &trace)?) {
             Verdict::Same => tally.same += 1,
             Verdict::Allowed(id) => *tally.allowed.entry(id).or_default() += 1,
-            Verdict::ReferenceFailed(how) => *tally.failed.entry(how).or_default() += 1,
+            Verdict::ReferenceFailed { how, step, subject_survived } => {
+                let count = tally.failed.entry(how.clone()).or_default();
+                *count += 1;
+                if let (1, Some(folder)) = (*count, &options.failures) {
+                    let minimal = shrink::shrink(&trace, step, &|t: &[String]| pair.fails(t, &how));
+                    write_trace(folder, &format!("reference-{seed}"), &how, &minimal)?;
+                }
+                if options.survive && !subject_survived {
+                    println!("seed {seed}: the subject did not survive what the reference fails at ({how})");
+                    *tally.different.entry(format!("subject failed after: {how}")).or_default() += 1;
+                }
+            }
             Verdict::Different(found) => {
                 let count = tally.different.entry(found.signature.clone()).or_default();
                 *count += 1;
@@ -186,7 +205,13 @@ fn corpus(options: &Options) -> Result<bool, String> {
         let trace = read_trace(file)?;
         match pair.verdict(&trace)? {
             Verdict::Same | Verdict::Allowed(_) => {}
-            Verdict::ReferenceFailed(how) => println!("{}: the reference failed: {how}", file.display()),
+            Verdict::ReferenceFailed { how, subject_survived, .. } => {
+                println!("{}: the reference failed: {how}", file.display());
+                if options.survive && !subject_survived {
+                    println!("{}: the subject failed, too", file.display());
+                    good = false;
+                }
+            }
             Verdict::Different(found) => {
                 println!("{}: {}\n{}", file.display(), found.signature, found.report);
                 good = false;

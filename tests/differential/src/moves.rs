@@ -48,7 +48,16 @@ impl Generator<'_> {
                 self.emit("txnow".to_string());
             }
             _ => {
-                let what = self.rng.pick(&["freeooseq", "delayed", "accepted", "connect", "bind", "refusedagain"]);
+                let what = self.rng.pick(&[
+                    "freeooseq",
+                    "delayed",
+                    "accepted",
+                    "connect",
+                    "bind",
+                    "refusedagain",
+                    "deaf",
+                    "again",
+                ]);
                 self.emit(format!("{what} {slot}"));
             }
         }
@@ -100,7 +109,12 @@ impl Generator<'_> {
                 let len = if self.rng.chance(50) { 0 } else { len };
                 self.segment(slot, fin, seq, ack, len, "");
             }
-            7 => self.fill_window(slot, push),
+            7 => {
+                if self.rng.chance(30) {
+                    self.emit(format!("on {slot} recv ret -1"));
+                }
+                self.fill_window(slot, push);
+            }
             _ => {
                 self.emit(format!("on {slot} recv ret -1"));
                 self.segment(slot, push, rcv, ack, len, "");
@@ -391,7 +405,7 @@ impl Generator<'_> {
     }
 
     pub(crate) fn resources(&mut self, slot: usize) {
-        match self.rng.weighted(&[25, 25, 25, 8, 3]) {
+        match self.rng.weighted(&[25, 25, 25, 8, 8, 3]) {
             0 => {
                 let err = self.rng.pick(&[-1, -1, -2, -4, -6]);
                 let count = self.rng.pick(&[1, 1, 2, 3, 10]);
@@ -407,6 +421,18 @@ impl Generator<'_> {
             }
             3 => {
                 self.emit(format!("freeooseq {slot}"));
+            }
+            4 => {
+                // Closing while no FIN can be queued.
+                self.emit("hog seg 500".to_string());
+                self.emit("hog heap 500".to_string());
+                self.emit(format!("close {slot}"));
+                let first = self.rng.pick(&["slow", "fast", "hog pcb 500"]);
+                self.emit(first.to_string());
+                let other = (slot + 1) % 4;
+                self.open(other);
+                self.emit("unhog".to_string());
+                self.emit("fast".to_string());
             }
             _ => {
                 let line = format!("ipchange {}", self.rng.next() % 2);

@@ -19,19 +19,26 @@ impl Pair<'_> {
         Ok(compare(trace, &reference, &subject))
     }
 
-    fn shows(&self, trace: &[String], signature: &str) -> Option<usize> {
+    /// The step at which the trace shows this difference.
+    pub fn shows(&self, trace: &[String], signature: &str) -> Option<usize> {
         match self.verdict(trace) {
             Ok(Verdict::Different(d)) if d.signature == signature => Some(d.step),
             _ => None,
         }
     }
+
+    /// The step at which the reference fails like this.
+    pub fn fails(&self, trace: &[String], how: &str) -> Option<usize> {
+        let output = peer::run(self.reference, trace).ok()?;
+        output.iter().position(|o| o.iter().flatten().any(|line| line == how))
+    }
 }
 
 /// Removes steps, larger groups first, then simplifies what is left, while the same difference shows.
-pub fn shrink(pair: Pair, trace: &[String], step: usize, signature: &str) -> Vec<String> {
+pub fn shrink(trace: &[String], step: usize, shows: &dyn Fn(&[String]) -> Option<usize>) -> Vec<String> {
     let mut best: Vec<String> = trace[..=step].to_vec();
     let mut size = best.len() / 2;
-    let mut budget = 600;
+    let mut budget = 400;
     while size > 0 && budget > 0 {
         let mut at = 0;
         let mut removed = false;
@@ -39,7 +46,7 @@ pub fn shrink(pair: Pair, trace: &[String], step: usize, signature: &str) -> Vec
             let end = (at + size).min(best.len());
             let candidate: Vec<String> = best[..at].iter().chain(&best[end..]).cloned().collect();
             budget -= 1;
-            match pair.shows(&candidate, signature) {
+            match shows(&candidate) {
                 Some(last) => {
                     best = candidate[..=last].to_vec();
                     removed = true;
@@ -51,15 +58,15 @@ pub fn shrink(pair: Pair, trace: &[String], step: usize, signature: &str) -> Vec
             size /= 2;
         }
     }
-    simplify(pair, best, signature)
+    simplify(best, shows)
 }
 
-fn simplify(pair: Pair, mut best: Vec<String>, signature: &str) -> Vec<String> {
+fn simplify(mut best: Vec<String>, shows: &dyn Fn(&[String]) -> Option<usize>) -> Vec<String> {
     for index in 0..best.len() {
         for simpler in simpler(&best[index]) {
             let mut candidate = best.clone();
             candidate[index] = simpler;
-            if let Some(last) = pair.shows(&candidate, signature) {
+            if let Some(last) = shows(&candidate) {
                 best = candidate[..=last].to_vec();
                 break;
             }
