@@ -282,21 +282,10 @@ static void api_input(const uint8_t *packet, uint32_t len)
   }
 }
 
-static void api_info(struct sim_info *info)
-{
-  memset(info, 0, sizeof(*info));
-  if (ep.pcb != NULL) {
-    info->cwnd = ep.pcb->cwnd;
-    info->ssthresh = ep.pcb->ssthresh;
-    info->rto_ms = (uint32_t)LWIP_MAX(ep.pcb->rto, 0) * TCP_SLOW_INTERVAL;
-    info->state = ep.pcb->state;
-  }
-}
-
 __attribute__((visibility("default"))) const struct sim_api *sim_endpoint(void)
 {
   static const struct sim_api api = {
-    SIM_API_VERSION, api_init, api_set_time, api_input, sys_check_timeouts, sys_timeouts_sleeptime, api_info,
+    SIM_API_VERSION, api_init, api_set_time, api_input, sys_check_timeouts, sys_timeouts_sleeptime,
   };
   return &api;
 }

@@ -32,13 +32,6 @@ struct sim_config {
   const char *congestion_control; /* NULL: the build's default */
 };
 
-struct sim_info {
-  uint32_t cwnd;
-  uint32_t ssthresh;
-  uint32_t rto_ms;
-  uint32_t state;
-};
-
 struct sim_api {
   uint32_t version;
   /* 0, or -1 if lwIP could not set up the connection, -2 if the congestion control is not in this build. */
@@ -49,7 +42,6 @@ struct sim_api {
   void (*run_timers)(void);
   /* Milliseconds until run_timers has something to do, 0xffffffff for never. */
   uint32_t (*sleep_ms)(void);
-  void (*info)(struct sim_info *info);
 };
 
 /* The one symbol that an endpoint exports. */

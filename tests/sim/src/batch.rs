@@ -53,11 +53,7 @@ impl Spread {
     /// Of `values`.
     pub fn of(values: impl Iterator<Item = f64>) -> Spread {
         let mut values: Vec<f64> = values.collect();
-        Spread {
-            p5: quantile(&mut values, 0.05),
-            p50: quantile(&mut values, 0.50),
-            p95: quantile(&mut values, 0.95),
-        }
+        Spread { p5: quantile(&mut values, 0.05), p50: quantile(&mut values, 0.50), p95: quantile(&mut values, 0.95) }
     }
 }
 

@@ -74,6 +74,9 @@ pub struct Args {
     /// Receive window and send buffer, of those that are built (see --list).
     #[arg(long, default_value_t = 58_400, value_name = "BYTES")]
     pub window: u32,
+    /// Leave Nagle's algorithm on (TCP_NODELAY is set otherwise).
+    #[arg(long)]
+    pub nagle: bool,
     /// With --share: how much later than the one before it each flow begins.
     #[arg(long, default_value = "0", value_parser = parse_time, value_name = "TIME")]
     pub stagger: Nanos,
@@ -102,8 +105,8 @@ pub struct PathArgs {
     /// Packets in the queue, the one on the link included; the rest is dropped.
     #[arg(long, default_value_t = 100, value_name = "PACKETS")]
     pub queue: usize,
-    /// Bytes that a packet takes on the link beside its own; 38 for Ethernet.
-    #[arg(long, default_value_t = 0, value_name = "BYTES")]
+    /// Bytes that a packet takes on the link beside its own; 38: Ethernet with preamble and gap.
+    #[arg(long, default_value_t = 38, value_name = "BYTES")]
     pub overhead: u32,
     /// Random loss; several, separated by commas, make a table over loss.
     #[arg(long, default_value = "0", value_delimiter = ',', value_parser = parse_share, value_name = "SHARE,…")]
@@ -127,7 +130,7 @@ pub struct PathArgs {
     #[arg(long, default_value = "0", value_parser = parse_share, value_name = "SHARE")]
     pub reorder_back: f64,
     /// How much later than it should an overtaken packet arrives.
-    #[arg(long, default_value = "10ms", value_parser = parse_time, value_name = "TIME")]
+    #[arg(long, default_value = "4.5ms", value_parser = parse_time, value_name = "TIME")]
     pub reorder_delay: Nanos,
     /// Share of packets that arrive twice, both ways.
     #[arg(long, default_value = "0", value_parser = parse_share, value_name = "SHARE")]

@@ -1,9 +1,12 @@
 //! lwIP's TCP, in C or in Rust, and smoltcp's over an emulated path in virtual time.
 
 mod batch;
+mod check;
 mod cli;
 mod endpoint;
+mod goals;
 mod path;
+mod plot;
 mod record;
 mod report;
 mod rng;
@@ -20,6 +23,8 @@ use clap::Parser;
 use crate::batch::{each_seed, progress, summarize};
 use crate::cli::Args;
 use crate::endpoint::{Libraries, Tcp};
+use crate::goals::Goals;
+use crate::plot::Line;
 use crate::report::Entry;
 use crate::sim::{FlowSpec, Scenario};
 use crate::units::Nanos;
@@ -47,6 +52,7 @@ fn flow(args: &Args, tcp: &Tcp, place: usize) -> FlowSpec {
         flow.receiver = receiver.clone();
     }
     flow.limit = args.limit;
+    flow.nagle = args.nagle;
     flow.begin = Nanos(args.stagger.0 * place as u64);
     flow
 }
@@ -93,10 +99,55 @@ fn start(args: &Args) -> Result<()> {
         list(&libraries);
         return Ok(());
     }
+    if args.check {
+        let tcps = if args.tcp.is_empty() { goals::built(&libraries) } else { args.tcp.clone() };
+        ensure!(check::check(&libraries, &tcps), "a property does not hold");
+        return Ok(());
+    }
+    if args.goals {
+        return goals(args, &libraries);
+    }
     let entries = measure(args, &libraries)?;
     report::print(&entries);
     if let Some(file) = &args.json {
         report::write_json(file, &entries)?;
+    }
+    if let Some(file) = &args.svg {
+        let title = format!("{} Mbit/s, {} round trip", args.path.rate as f64 / 1e6, args.path.rtt);
+        plot::write_svg(file, &title, &lines(&entries))?;
+    }
+    Ok(())
+}
+
+/// One line for each TCP.
+fn lines(entries: &[Entry]) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for entry in entries {
+        for flow in &entry.flows {
+            let point = (entry.loss * 100.0, flow.goodput_percent.p50);
+            let name = flow.tcp.to_string();
+            match lines.iter_mut().find(|line| line.name == name) {
+                Some(line) => line.points.push(point),
+                None => lines.push(Line { name, points: vec![point] }),
+            }
+        }
+    }
+    lines
+}
+
+fn goals(args: &Args, libraries: &Libraries) -> Result<()> {
+    let tcps = if args.tcp.is_empty() { goals::built(libraries) } else { args.tcp.clone() };
+    let bar = progress(tcps.len() as u64 * 9 * args.seeds);
+    let mut goals =
+        Goals { libraries, seeds: args.seeds, first: args.seed, bar: &bar, rows: Vec::new(), lines: Vec::new() };
+    goals.measure(&tcps)?;
+    bar.finish_and_clear();
+    goals.print();
+    if let Some(file) = &args.json {
+        report::write_json(file, &goals.rows)?;
+    }
+    if let Some(file) = &args.svg {
+        plot::write_svg(file, "10 Mbit/s, 40 ms round trip, window 58,400 B", &goals.lines)?;
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ pub struct LinkSpec {
     pub rate: u64,
     /// Rates from later points of time on, in order; 0 holds what is queued.
     pub rate_steps: Vec<(Nanos, u64)>,
-    /// Bytes that each packet takes on the link beside its own, for example 38 for Ethernet.
+    /// Bytes that each packet takes on the link beside its own, 38 for Ethernet.
     pub overhead: u32,
     /// Propagation delay.
     pub delay: Nanos,
@@ -76,7 +76,7 @@ impl Default for LinkSpec {
         LinkSpec {
             rate: 10_000_000,
             rate_steps: Vec::new(),
-            overhead: 0,
+            overhead: 38,
             delay: Nanos::from_millis(20),
             jitter: Nanos(0),
             queue: 100,
@@ -84,7 +84,7 @@ impl Default for LinkSpec {
             loss: Loss::None,
             drop_nth: Vec::new(),
             reorder: 0.0,
-            reorder_delay: Nanos::from_millis(10),
+            reorder_delay: Nanos(4_500_000),
             duplicate: 0.0,
             corrupt: 0.0,
             outages: Vec::new(),
@@ -119,9 +119,7 @@ impl LinkSpec {
     }
 
     fn is_out(&self, at: Nanos) -> bool {
-        self.outages
-            .iter()
-            .any(|&(from, length)| at >= from && at < from.plus(length))
+        self.outages.iter().any(|&(from, length)| at >= from && at < from.plus(length))
     }
 }
 
@@ -221,12 +219,7 @@ impl Link {
 
     /// Lets ACKs go that were held long enough.
     pub fn run_timers(&mut self, now: Nanos) {
-        let due: Vec<usize> = self
-            .held
-            .iter()
-            .filter(|(_, held)| held.until <= now)
-            .map(|(&flow, _)| flow)
-            .collect();
+        let due: Vec<usize> = self.held.iter().filter(|(_, held)| held.until <= now).map(|(&flow, _)| flow).collect();
         for flow in due {
             self.release(now, flow);
         }
@@ -250,10 +243,8 @@ impl Link {
     /// ACKs that tell of loss (duplicates, SACK) pass at once, as in the thinners that are in use.
     fn thin(&mut self, now: Nanos, packet: Packet) {
         let flow = packet.flow;
-        let newer = self
-            .held
-            .get(&flow)
-            .is_none_or(|held| packet.headers.ack.wrapping_sub(held.packet.headers.ack) as i32 > 0);
+        let newer =
+            self.held.get(&flow).is_none_or(|held| packet.headers.ack.wrapping_sub(held.packet.headers.ack) as i32 > 0);
         if !packet.headers.is_pure_ack() || packet.headers.sack || !newer {
             self.release(now, flow);
             self.enqueue(now, packet);
@@ -370,9 +361,13 @@ mod tests {
         }
     }
 
+    fn plain() -> LinkSpec {
+        LinkSpec { overhead: 0, ..LinkSpec::default() }
+    }
+
     #[test]
     fn serializes_and_delays() {
-        let mut link = Link::new(LinkSpec::default(), 1, 0);
+        let mut link = Link::new(plain(), 1, 0);
         link.send(Nanos(0), packet(1250, 1210));
         link.send(Nanos(0), packet(1250, 1210));
         let times: Vec<Nanos> = link.arrivals.iter().map(|a| a.0).collect();
@@ -382,7 +377,7 @@ mod tests {
 
     #[test]
     fn drops_at_the_tail() {
-        let spec = LinkSpec { queue: 3, ..LinkSpec::default() };
+        let spec = LinkSpec { queue: 3, ..plain() };
         let mut link = Link::new(spec, 1, 0);
         for _ in 0..5 {
             link.send(Nanos(0), packet(1250, 1210));
@@ -394,20 +389,15 @@ mod tests {
 
     #[test]
     fn rate_steps_are_integrated() {
-        let spec = LinkSpec {
-            rate_steps: vec![(Nanos::from_millis(1), 0), (Nanos::from_millis(5), 5_000_000)],
-            ..LinkSpec::default()
-        };
+        let spec =
+            LinkSpec { rate_steps: vec![(Nanos::from_millis(1), 0), (Nanos::from_millis(5), 5_000_000)], ..plain() };
         // 10,000 bit in the first millisecond, nothing for four, the other 10,000 at half the rate.
         assert_eq!(spec.finish(Nanos(0), 20_000), Nanos::from_millis(7));
     }
 
     #[test]
     fn an_outage_loses_what_departs_in_it() {
-        let spec = LinkSpec {
-            outages: vec![(Nanos::from_millis(2), Nanos::from_millis(2))],
-            ..LinkSpec::default()
-        };
+        let spec = LinkSpec { outages: vec![(Nanos::from_millis(2), Nanos::from_millis(2))], ..plain() };
         let mut link = Link::new(spec, 1, 0);
         for _ in 0..5 {
             link.send(Nanos(0), packet(1250, 1210));

@@ -136,21 +136,10 @@ impl Record {
         self.deliveries.get(index).map(|&(t, _)| t)
     }
 
-    /// Bytes that the application got in [`from`, `to`).
-    pub fn delivered_between(&self, from: Nanos, to: Nanos) -> u64 {
-        let until = |t| match self.deliveries.partition_point(|&(at, _)| at < t) {
-            0 => 0,
-            n => self.deliveries[n - 1].1,
-        };
-        until(to) - until(from)
-    }
-
     /// The figures, with the run's end, the link's rate and the bytes that were to be sent, if they were limited.
     pub fn figures(&self, tcp: &Tcp, end: Nanos, rate: u64, limit: Option<u64>) -> FlowFigures {
-        let finished = limit
-            .filter(|&limit| self.delivered >= limit)
-            .and_then(|_| self.deliveries.last())
-            .map(|&(at, _)| at);
+        let finished =
+            limit.filter(|&limit| self.delivered >= limit).and_then(|_| self.deliveries.last()).map(|&(at, _)| at);
         let until = finished.unwrap_or(end);
         let seconds = until.since(self.begin).secs();
         let goodput = if seconds > 0.0 { self.delivered as f64 * 8.0 / seconds } else { 0.0 };
@@ -312,7 +301,7 @@ mod tests {
         r.on_delivered(Nanos::from_secs(4), 10, false);
         assert_eq!(r.longest_stall(Nanos::from_secs(5)), Nanos::from_secs(2));
         assert_eq!(r.longest_stall(Nanos::from_secs(9)), Nanos::from_secs(5));
-        assert_eq!(r.delivered_between(Nanos::from_secs(3), Nanos::from_secs(5)), 10);
+        assert_eq!(r.first_delivery_since(Nanos::from_secs(3)), Some(Nanos::from_secs(4)));
     }
 
     #[test]

@@ -28,13 +28,15 @@ pub struct FlowSpec {
     pub limit: Option<u64>,
     /// Whether it closes then.
     pub close: bool,
+    /// Nagle's algorithm; off, as a bulk sender has it.
+    pub nagle: bool,
 }
 
 impl FlowSpec {
     /// `tcp` at both ends, from the start, without end.
     pub fn bulk(tcp: &Tcp) -> FlowSpec {
         let tcp = tcp.clone();
-        FlowSpec { receiver: tcp.clone(), sender: tcp, begin: Nanos(0), limit: None, close: false }
+        FlowSpec { receiver: tcp.clone(), sender: tcp, begin: Nanos(0), limit: None, close: false, nagle: false }
     }
 }
 
@@ -203,6 +205,7 @@ impl Simulation<'_> {
                     window: self.window,
                     limit: flow.spec.limit,
                     close: flow.spec.close,
+                    nagle: flow.spec.nagle,
                 };
                 let endpoint = open(self.libraries, tcp, &job)?;
                 Ok(End { endpoint, deadline: Nanos::NEVER })
@@ -299,11 +302,8 @@ impl Simulation<'_> {
     fn finish(self, scenario: &Scenario) -> (Outcome, Vec<Record>) {
         let end = scenario.duration;
         let rate = scenario.forward.rate;
-        let flows: Vec<FlowFigures> = self
-            .flows
-            .iter()
-            .map(|flow| flow.record.figures(&flow.spec.sender, end, rate, flow.spec.limit))
-            .collect();
+        let flows: Vec<FlowFigures> =
+            self.flows.iter().map(|flow| flow.record.figures(&flow.spec.sender, end, rate, flow.spec.limit)).collect();
         let goodputs: Vec<f64> = flows.iter().map(|f| f.goodput).collect();
         let outcome = Outcome {
             jain: jain(&goodputs),

@@ -60,12 +60,8 @@ impl fmt::Display for Nanos {
 
 fn split_unit(text: &str) -> Result<(f64, &str), String> {
     let text = text.trim();
-    let end = text
-        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
-        .unwrap_or(text.len());
-    let number = text[..end]
-        .parse::<f64>()
-        .map_err(|_| format!("`{text}` does not begin with a number"))?;
+    let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let number = text[..end].parse::<f64>().map_err(|_| format!("`{text}` does not begin with a number"))?;
     Ok((number, text[end..].trim()))
 }
 
@@ -112,9 +108,8 @@ pub fn parse_share(text: &str) -> Result<f64, String> {
 
 /// `AT:WHAT`, for example `10s:1M`.
 pub fn parse_at<T>(text: &str, what: fn(&str) -> Result<T, String>) -> Result<(Nanos, T), String> {
-    let (at, value) = text
-        .split_once(':')
-        .ok_or_else(|| format!("`{text}` lacks a colon; write for example 10s:1M"))?;
+    let (at, value) =
+        text.split_once(':').ok_or_else(|| format!("`{text}` lacks a colon; write for example 10s:1M"))?;
     Ok((parse_time(at)?, what(value)?))
 }
 

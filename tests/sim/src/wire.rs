@@ -9,8 +9,6 @@ pub struct Headers {
     pub seq: u32,
     /// Acknowledgment number.
     pub ack: u32,
-    /// Advertised window, unscaled.
-    pub window: u16,
     /// Bytes of data.
     pub len: u32,
     /// SYN is set.
@@ -28,14 +26,10 @@ impl Headers {
     pub fn read(packet: &[u8]) -> Option<Headers> {
         let ip = Ipv4Packet::new_checked(packet).ok()?;
         let tcp = TcpPacket::new_checked(ip.payload()).ok()?;
-        let sack = tcp
-            .selective_ack_ranges()
-            .map(|blocks| blocks.iter().any(Option::is_some))
-            .unwrap_or(false);
+        let sack = tcp.selective_ack_ranges().map(|blocks| blocks.iter().any(Option::is_some)).unwrap_or(false);
         Some(Headers {
             seq: tcp.seq_number().0 as u32,
             ack: tcp.ack_number().0 as u32,
-            window: tcp.window_len(),
             len: tcp.payload().len() as u32,
             syn: tcp.syn(),
             fin: tcp.fin(),

@@ -46,15 +46,6 @@ struct Config {
 }
 
 #[repr(C)]
-#[derive(Default)]
-struct Info {
-    cwnd: u32,
-    ssthresh: u32,
-    rto_ms: u32,
-    state: u32,
-}
-
-#[repr(C)]
 struct Api {
     version: u32,
     init: unsafe extern "C" fn(*const Config, *const Host) -> i32,
@@ -62,7 +53,6 @@ struct Api {
     input: unsafe extern "C" fn(*const u8, u32),
     run_timers: unsafe extern "C" fn(),
     sleep_ms: unsafe extern "C" fn() -> u32,
-    info: unsafe extern "C" fn(*mut Info),
 }
 
 /// The shared objects that were built, read once.
@@ -88,7 +78,7 @@ impl Libraries {
 
     /// Whether the endpoint exists and takes the congestion control that is asked of it.
     pub fn can(&self, tcp: &Tcp, window: u32) -> bool {
-        let job = Job { role: Role::Sender, seed: 1, window, limit: None, close: false };
+        let job = Job { role: Role::Sender, seed: 1, window, limit: None, close: false, nagle: false };
         self.has(tcp, window) && super::open(self, tcp, &job).is_ok()
     }
 
@@ -202,7 +192,7 @@ impl Lwip {
             role: u32::from(job.role == Role::Sender),
             seed: job.seed,
             close: u32::from(job.close),
-            nodelay: 0,
+            nodelay: u32::from(!job.nagle),
             limit: job.limit.unwrap_or(0),
             pattern: pattern().as_ptr(),
             pattern_len: pattern().len() as u32,
@@ -258,12 +248,5 @@ impl Endpoint for Lwip {
 
     fn take(&mut self) -> Outbox {
         self.outbox.take()
-    }
-
-    fn cwnd(&self) -> Option<u32> {
-        let mut info = Info::default();
-        // SAFETY: as set_time; info is written to only.
-        unsafe { (self.api().info)(&mut info) };
-        Some(info.cwnd)
     }
 }

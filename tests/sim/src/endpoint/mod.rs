@@ -75,6 +75,8 @@ pub struct Job {
     pub limit: Option<u64>,
     /// Close when all is written.
     pub close: bool,
+    /// Nagle's algorithm.
+    pub nagle: bool,
 }
 
 /// What an endpoint did since it was asked last.
@@ -104,8 +106,6 @@ pub trait Endpoint {
     fn deadline(&mut self, now: Nanos) -> Nanos;
     /// Takes what it did.
     fn take(&mut self) -> Outbox;
-    /// Congestion window in bytes, where the stack tells.
-    fn cwnd(&self) -> Option<u32>;
 }
 
 /// Makes an endpoint of `tcp` at time 0.

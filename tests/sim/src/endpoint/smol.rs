@@ -104,10 +104,11 @@ impl Smol {
         let buffer = || SocketBuffer::new(vec![0; job.window as usize]);
         let mut socket = Socket::new(buffer(), buffer());
         socket.set_congestion_control(control);
+        socket.set_nagle_enabled(job.nagle);
         match job.role {
-            Role::Sender => socket
-                .connect(interface.context(), (peer, PORT), LOCAL_PORT)
-                .map_err(|e| anyhow!("smoltcp: {e}"))?,
+            Role::Sender => {
+                socket.connect(interface.context(), (peer, PORT), LOCAL_PORT).map_err(|e| anyhow!("smoltcp: {e}"))?
+            }
             Role::Receiver => socket.listen(PORT).map_err(|e| anyhow!("smoltcp: {e}"))?,
         }
         let mut sockets = SocketSet::new(Vec::new());
@@ -207,9 +208,5 @@ impl Endpoint for Smol {
 
     fn take(&mut self) -> Outbox {
         std::mem::take(&mut self.outbox)
-    }
-
-    fn cwnd(&self) -> Option<u32> {
-        None
     }
 }

@@ -1,0 +1,151 @@
+//! What must hold for any TCP, however fast: the short form that ctest runs.
+
+use anyhow::{Result, ensure};
+use indicatif::ProgressBar;
+
+use crate::batch::{each_seed, summarize};
+use crate::endpoint::{Libraries, Tcp};
+use crate::goals::{REFERENCE_C, REFERENCE_SMOLTCP, base, columns};
+use crate::path::{LinkSpec, Loss};
+use crate::rng::Stream;
+use crate::sim::{Scenario, run};
+use crate::units::Nanos;
+
+/// A property: its name, and whether it is one of `tcp`'s.
+type Property = fn(&Libraries, &Tcp) -> Result<()>;
+
+const PROPERTIES: [(&str, Property); 5] = [
+    ("the same seed gives the same packets, another seed others", repeats),
+    ("no loss, no retransmission", clean_path),
+    ("every byte arrives once and right, whatever the path does", any_path),
+    ("every byte arrives after an outage", outage),
+    ("DESIGN.md's figures are met", reference),
+];
+
+/// Checks all properties of all `tcps`; false if one does not hold.
+pub fn check(libraries: &Libraries, tcps: &[Tcp]) -> bool {
+    let mut good = true;
+    for tcp in tcps {
+        for (name, property) in PROPERTIES {
+            match property(libraries, tcp) {
+                Ok(()) => println!("ok    {tcp}: {name}"),
+                Err(error) => {
+                    println!("FAIL  {tcp}: {name}: {error:#}");
+                    good = false;
+                }
+            }
+        }
+    }
+    good
+}
+
+fn repeats(libraries: &Libraries, tcp: &Tcp) -> Result<()> {
+    let scenario = |seed| {
+        let mut scenario = base(&[tcp, tcp]);
+        scenario.forward.loss = Loss::Random(0.02);
+        scenario.back.loss = Loss::Random(0.02);
+        scenario.forward.jitter = Nanos::from_millis(2);
+        scenario.duration = Nanos::from_secs(10);
+        Scenario { seed, ..scenario }
+    };
+    let (first, _) = run(libraries, &scenario(1))?;
+    let (again, _) = run(libraries, &scenario(1))?;
+    let (other, _) = run(libraries, &scenario(2))?;
+    ensure!(first == again, "two runs of seed 1 differ");
+    ensure!(first.digest != other.digest, "seeds 1 and 2 gave the same packets");
+    Ok(())
+}
+
+fn clean_path(libraries: &Libraries, tcp: &Tcp) -> Result<()> {
+    let mut scenario = base(&[tcp]);
+    scenario.duration = Nanos::from_secs(10);
+    let (outcome, _) = run(libraries, &scenario)?;
+    let flow = &outcome.flows[0];
+    ensure!(outcome.forward.queue_drops == 0, "{} packets found the queue full", outcome.forward.queue_drops);
+    ensure!(flow.bytes > 0, "nothing was delivered");
+    ensure!(flow.retransmissions == 0, "{} retransmissions", flow.retransmissions);
+    Ok(())
+}
+
+/// A limited stream with a FIN at its end has arrived, all of it, and right.
+fn arrives(libraries: &Libraries, scenario: &Scenario) -> Result<()> {
+    let (outcome, _) = run(libraries, scenario)?;
+    for (flow, spec) in outcome.flows.iter().zip(&scenario.flows) {
+        let path = || format!("seed {}, path {:?}", scenario.seed, scenario.forward);
+        if let Some(reason) = &flow.failed {
+            anyhow::bail!("the connection broke ({reason}): {}", path());
+        }
+        ensure!(!flow.wrong, "other bytes arrived than were sent: {}", path());
+        ensure!(Some(flow.bytes) == spec.limit, "{} bytes arrived of {:?}: {}", flow.bytes, spec.limit, path());
+        ensure!(flow.closed.is_some(), "the end of the stream did not arrive: {}", path());
+    }
+    Ok(())
+}
+
+fn limited(tcp: &Tcp, bytes: u64, seed: u64) -> Scenario {
+    let mut scenario = base(&[tcp]);
+    scenario.flows[0].limit = Some(bytes);
+    scenario.flows[0].close = true;
+    // A bound, for what stands still; a run ends when the stream does.
+    scenario.duration = Nanos::from_secs(3600);
+    scenario.seed = seed;
+    scenario
+}
+
+/// Paths drawn at random; each impairment is there in half of them.
+fn any_path(libraries: &Libraries, tcp: &Tcp) -> Result<()> {
+    for seed in 0..60 {
+        let mut stream = Stream::new(seed, 2_000);
+        let mut half = |value: f64| if stream.chance(0.5) { value * stream.unit() } else { 0.0 };
+        let mut scenario = limited(tcp, 300_000, seed);
+        let spec = LinkSpec {
+            rate: 500_000 + (half(1.0) * 20e6) as u64,
+            delay: Nanos(1_000_000 + (half(1.0) * 100e6) as u64),
+            jitter: Nanos((half(1.0) * 20e6) as u64),
+            queue: 4 + (half(1.0) * 100.0) as usize,
+            reorder: half(0.1),
+            reorder_delay: Nanos((half(1.0) * 50e6) as u64),
+            duplicate: half(0.1),
+            corrupt: half(0.02),
+            ..LinkSpec::default()
+        };
+        let bursts = Loss::Bursty { to_bad: half(0.02), to_good: 0.2 + half(0.5), in_good: half(0.02), in_bad: 0.8 };
+        scenario.forward = LinkSpec { loss: bursts, ..spec.clone() };
+        scenario.back = LinkSpec {
+            loss: Loss::Random(half(0.05)),
+            ack_thinning: (half(1.0) * 8.0) as u32,
+            compression: Nanos((half(1.0) * 30e6) as u64),
+            ..spec
+        };
+        arrives(libraries, &scenario)?;
+    }
+    Ok(())
+}
+
+fn outage(libraries: &Libraries, tcp: &Tcp) -> Result<()> {
+    for seed in 0..5 {
+        let mut scenario = limited(tcp, 3_000_000, seed);
+        scenario.forward.outages = vec![(Nanos::from_millis(500 + 37 * seed), Nanos::from_secs(5))];
+        scenario.back.outages = scenario.forward.outages.clone();
+        scenario.forward.rate_steps = vec![(Nanos::from_secs(6), 1_000_000), (Nanos::from_secs(8), 10_000_000)];
+        arrives(libraries, &scenario)?;
+    }
+    Ok(())
+}
+
+/// Only of those that DESIGN.md has figures of. The seeds are fixed, so nothing here varies from run to run; the bound
+/// says how well our path matches the one that the figures come from: a tenth, or a point where that is more.
+fn reference(libraries: &Libraries, tcp: &Tcp) -> Result<()> {
+    let wanted = match tcp.to_string().as_str() {
+        "c" => REFERENCE_C,
+        "smoltcp:cubic" => REFERENCE_SMOLTCP,
+        _ => return Ok(()),
+    };
+    for ((what, scenario), wanted) in columns(tcp).iter().zip(wanted) {
+        let outcomes = each_seed(libraries, scenario, 1, 15, &ProgressBar::hidden(), |outcome, _| outcome)?;
+        let got = summarize(&outcomes).0[0].goodput_percent.p50;
+        let bound = f64::max(wanted * 0.1, 1.0);
+        ensure!((got - wanted).abs() <= bound, "{what}: {got:.1}, and not {wanted} within {bound:.1}");
+    }
+    Ok(())
+}
