@@ -194,6 +194,73 @@ static void complaint_06_abort_in_poll_returning_ok(void)
   after_the_lie(&before);
 }
 
+/* One segment that acknowledges and brings data; the connection ends in the
+ * sent callback, before the data are delivered. */
+static err_t sent_ends(void *arg, struct tcp_pcb *pcb, u16_t len)
+{
+  LWIP_UNUSED_ARG(arg);
+  LWIP_UNUSED_ARG(len);
+  tcp_err(pcb, NULL);
+  tcp_recv(pcb, NULL);
+  tcp_sent(pcb, NULL);
+  tcp_poll(pcb, NULL, 0);
+  if (how == 0) {
+    tcp_abort(pcb);
+    return ERR_ABRT;
+  }
+  tcp_close(pcb);
+  return ERR_OK;
+}
+
+static void end_in_sent(int by_close)
+{
+  struct usage before;
+  prepare_the_lie(&before);
+  how = by_close;
+  tcp_sent(app.pcb, sent_ends);
+  tcp_write(app.pcb, data, 100, TCP_WRITE_FLAG_COPY);
+  tcp_output(app.pcb);
+  peer_collect(&p, NULL);
+  peer_send(&p, TCP_ACK, "data", 4);
+  while (tcp_active_pcbs != NULL) {
+    tcp_abort(tcp_active_pcbs);
+  }
+  after_the_lie(&before);
+}
+
+static void complaint_06_abort_in_sent_with_data_leaks_nothing(void) { end_in_sent(0); }
+static void complaint_06_close_in_sent_with_data_leaks_nothing(void) { end_in_sent(1); }
+
+/* Data were refused; offered again with the next segment, the application
+ * aborts, as it should with ERR_ABRT. */
+static err_t refuse_then_abort(void *arg, struct tcp_pcb *pcb, struct pbuf *pb, err_t err)
+{
+  LWIP_UNUSED_ARG(arg);
+  LWIP_UNUSED_ARG(err);
+  if (how++ == 0) {
+    return ERR_MEM;
+  }
+  if (pb != NULL) {
+    pbuf_free(pb);
+  }
+  tcp_err(pcb, NULL);
+  tcp_abort(pcb);
+  return ERR_ABRT;
+}
+
+static void complaint_06_abort_when_refused_data_come_again(void)
+{
+  struct usage before;
+  prepare_the_lie(&before);
+  how = 0;
+  tcp_recv(app.pcb, refuse_then_abort);
+  peer_send(&p, TCP_ACK, "data", 4);
+  EXPECT(app.pcb->refused_data != NULL, "nothing refused");
+  peer_send(&p, TCP_ACK, "more", 4);
+  EXPECT(how == 2, "not offered again with the next segment");
+  after_the_lie(&before);
+}
+
 static void complaint_06_no_callback_after_the_end(void)
 {
   struct tcp_pcb *pcb = establish(&app, &p);
@@ -723,6 +790,9 @@ const struct attack_case cases_complaints[] = {
   MISUSE(complaint_06_abort_in_recv_returning_ok),
   MISUSE(complaint_06_abort_in_sent_returning_ok),
   MISUSE(complaint_06_abort_in_poll_returning_ok),
+  CASE(complaint_06_abort_in_sent_with_data_leaks_nothing),
+  CASE(complaint_06_close_in_sent_with_data_leaks_nothing),
+  CASE(complaint_06_abort_when_refused_data_come_again),
   CASE(complaint_06_no_callback_after_the_end),
   CASE(complaint_07_loss_in_a_flow_needs_no_timer),
   CASE(complaint_08_no_early_retransmission),

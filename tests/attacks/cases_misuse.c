@@ -254,8 +254,10 @@ static void misuse_close_twice_while_closing(void)
 static struct tcp_pcb *erring;
 static void err_uses_pcb(void *arg, err_t err)
 {
+  static unsigned times;
   LWIP_UNUSED_ARG(arg);
   LWIP_UNUSED_ARG(err);
+  EXPECT(++times == 1, "the err callback is called for each abort of a PCB that is gone");
   tcp_recved(erring, 10);
   tcp_arg(erring, NULL);
   tcp_recv(erring, NULL);
