@@ -48,16 +48,18 @@ set(LWIP_TCP_RUST_INPUTS "${LWIP_TCP_RUST_INPUTS}" CACHE INTERNAL "What the Rust
 # lwIP's own three TCP files, which the core takes the place of.
 set(LWIP_TCP_RUST_REPLACES tcp.c tcp_in.c tcp_out.c CACHE INTERNAL "The files of src/core that the Rust core replaces")
 
+# PATH comes first: more than one Rust may be installed, and cargo and rustc have to be of the same.
+find_program(LWIP_TCP_RUST_CARGO_PROGRAM cargo PATHS "$ENV{HOME}/.cargo/bin" NO_CMAKE_FIND_ROOT_PATH)
+mark_as_advanced(LWIP_TCP_RUST_CARGO_PROGRAM)
+
 function(_lwip_tcp_rust_find_cargo)
     if(LWIP_TCP_RUST_CARGO)
         return()
     endif()
-    find_program(LWIP_TCP_RUST_CARGO_PROGRAM cargo HINTS "$ENV{CARGO_HOME}/bin" "$ENV{HOME}/.cargo/bin" NO_CMAKE_FIND_ROOT_PATH)
     if(NOT LWIP_TCP_RUST_CARGO_PROGRAM)
         message(FATAL_ERROR "cargo was not found: the Rust TCP core needs Rust 1.85 or later (https://rustup.rs). "
             "Put cargo on PATH or name it: -DLWIP_TCP_RUST_CARGO=/path/to/cargo. With -DLWIP_USE_RUST_TCP=OFF lwIP's own TCP is built.")
     endif()
-    mark_as_advanced(LWIP_TCP_RUST_CARGO_PROGRAM)
     set(LWIP_TCP_RUST_CARGO "${LWIP_TCP_RUST_CARGO_PROGRAM}" PARENT_SCOPE)
 endfunction()
 
