@@ -67,7 +67,7 @@ fn clean_path(libraries: &Libraries, tcp: &Tcp) -> Result<()> {
     Ok(())
 }
 
-/// A limited stream with a FIN at its end has arrived, all of it, and right.
+/// A limited stream has arrived, all of it and right, and the FIN at its end if there is one.
 fn arrives(libraries: &Libraries, scenario: &Scenario) -> Result<()> {
     let (outcome, _) = run(libraries, scenario)?;
     for (flow, spec) in outcome.flows.iter().zip(&scenario.flows) {
@@ -77,7 +77,7 @@ fn arrives(libraries: &Libraries, scenario: &Scenario) -> Result<()> {
         }
         ensure!(!flow.wrong, "other bytes arrived than were sent: {}", path());
         ensure!(Some(flow.bytes) == spec.limit, "{} bytes arrived of {:?}: {}", flow.bytes, spec.limit, path());
-        ensure!(flow.closed.is_some(), "the end of the stream did not arrive: {}", path());
+        ensure!(flow.closed.is_some() || !spec.close, "the end of the stream did not arrive: {}", path());
     }
     Ok(())
 }
@@ -85,7 +85,9 @@ fn arrives(libraries: &Libraries, scenario: &Scenario) -> Result<()> {
 fn limited(tcp: &Tcp, bytes: u64, seed: u64) -> Scenario {
     let mut scenario = base(&[tcp]);
     scenario.flows[0].limit = Some(bytes);
-    scenario.flows[0].close = true;
+    // smoltcp 0.14 forgets its timer when duplicate ACKs arrive while only its FIN is under way, and never sends a lost
+    // FIN again. Of it, which is here to show that the path is right, only the data is asked.
+    scenario.flows[0].close = tcp.stack != "smoltcp";
     // A bound, for what stands still; a run ends when the stream does.
     scenario.duration = Nanos::from_secs(3600);
     scenario.seed = seed;
