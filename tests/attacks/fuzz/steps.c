@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "known_c.h"
 #include "lwip/ip.h"
 #include "lwip/priv/tcp_priv.h"
 
@@ -14,7 +15,7 @@ struct fpeer {
   u32_t seq, ack;       /* what the peer sends next, what it expects */
   u16_t port, stack_port;
   struct tcp_pcb *pcb;  /* the application's handle; NULL when it has none */
-  u8_t ts;
+  u8_t rx_shut, tx_shut;
 };
 
 static struct fpeer peers[PEERS];
@@ -73,6 +74,30 @@ static void drop(struct tcp_pcb *pcb)
   tcp_poll(pcb, NULL, 0);
 }
 
+/* lwIP frees a PCB that was shut both ways without a word: it is not the
+ * application's any more. */
+static void shut(struct tcp_pcb *pcb, int rx, int tx)
+{
+  struct fpeer *f = owner(pcb);
+  if (f == NULL) {
+    return;
+  }
+  if (rx && tx) {
+    drop(pcb);
+    tcp_shutdown(pcb, 1, 1);
+    return;
+  }
+  if ((rx && f->tx_shut) || (tx && f->rx_shut)) {
+    drop(pcb);
+    tcp_close(pcb);
+    return;
+  }
+  if (tcp_shutdown(pcb, rx, tx) == ERR_OK) {
+    f->rx_shut |= (u8_t)rx;
+    f->tx_shut |= (u8_t)tx;
+  }
+}
+
 /* What an application does in any callback; ERR_ABRT when it aborted. */
 static err_t act(struct tcp_pcb *pcb)
 {
@@ -86,7 +111,7 @@ static err_t act(struct tcp_pcb *pcb)
       tcp_close(pcb);
       return ERR_OK;
     case 3:
-      tcp_shutdown(pcb, 0, 1);
+      shut(pcb, 0, 1);
       return ERR_OK;
     case 4: {
       struct fpeer *other = &peers[below(PEERS)];
@@ -113,7 +138,8 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
     attack_fail("recv callback of a connection that was given up");
   }
   if (p == NULL) {
-    if (below(2)) {
+    /* both ways closed: the PCB goes when TIME-WAIT is over */
+    if (owner(pcb)->tx_shut || below(2)) {
       drop(pcb);
       tcp_close(pcb);
     }
@@ -135,12 +161,15 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
   if (arg == NULL || owner(pcb) == NULL) {
     attack_fail("sent callback of a connection that was given up");
   }
-  return act(pcb);
+  return FUZZ_SENT_MAY_END ? act(pcb) : ERR_OK;
 }
 
 static err_t on_poll(void *arg, struct tcp_pcb *pcb)
 {
-  return on_sent(arg, pcb, 0);
+  if (arg == NULL || owner(pcb) == NULL) {
+    attack_fail("poll callback of a connection that was given up");
+  }
+  return act(pcb);
 }
 
 static void on_err(void *arg, err_t err)
@@ -161,6 +190,7 @@ static void adopt(struct fpeer *f, struct tcp_pcb *pcb)
     tcp_abort(old);
   }
   f->pcb = pcb;
+  f->rx_shut = f->tx_shut = 0;
   tcp_arg(pcb, f);
   tcp_recv(pcb, on_recv);
   tcp_sent(pcb, on_sent);
@@ -405,10 +435,10 @@ static void step_api(void)
       tcp_setprio(pcb, (u8_t)below(128));
       break;
     case 8:
-      tcp_shutdown(pcb, (int)below(2), 0);
+      shut(pcb, (int)below(2), 0);
       break;
     case 9:
-      tcp_shutdown(pcb, 0, (int)below(2));
+      shut(pcb, 0, (int)below(2));
       break;
     case 10:
       drop(pcb);
