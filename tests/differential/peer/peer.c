@@ -10,7 +10,7 @@
 #include "lwip/sys.h"
 #include "peer.h"
 
-#define CPU_SECONDS 2 /* of processor time: no trace needs a tenth of it, and a loaded machine does not count */
+#define CPU_SECONDS 1 /* of processor time: no trace needs a tenth of it, and a loaded machine does not count */
 
 struct slot slots[SLOTS];
 struct listener listeners[LISTENERS];

@@ -455,7 +455,7 @@ static void change_address(int number)
 
 int api_command(char **argv, int argc)
 {
-  struct slot *s = &slots[argc > 1 ? atoi(argv[1]) % SLOTS : 0];
+  struct slot *s = &slots[argc > 1 ? (unsigned)atoi(argv[1]) % SLOTS : 0];
 
   if (!strcmp(argv[0], "ret")) {
     answer = argc > 1 ? atoi(argv[1]) : ERR_MEM;

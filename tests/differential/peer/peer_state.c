@@ -153,18 +153,37 @@ static void print_listeners(void)
   }
 }
 
+#ifdef PEER_MUTATE_DEEP
+/* Proof of the harness: a core that errs by one byte, and only where two things come together. */
+static void mutate(void)
+{
+  struct tcp_pcb *pcb;
+
+  for (pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
+    if (pcb->persist_backoff > 0 && pcb->state != ESTABLISHED) {
+      pcb->ssthresh++;
+    }
+  }
+}
+#endif
+
 void print_state(void)
 {
   const struct stats_proto *tcp = &lwip_stats.tcp;
   const struct stats_mib2 *mib = &lwip_stats.mib2;
 
+#ifdef PEER_MUTATE_DEEP
+  mutate();
+#endif
   print_list("bound", tcp_bound_pcbs);
   print_list("active", tcp_active_pcbs);
   print_list("tw", tcp_tw_pcbs);
   print_listeners();
+#if MEMP_STATS
   printf("pool pcb=%u listen=%u seg=%u pbuf=%u pool=%u heap=%d\n", memp_pools[MEMP_TCP_PCB]->stats->used,
          memp_pools[MEMP_TCP_PCB_LISTEN]->stats->used, memp_pools[MEMP_TCP_SEG]->stats->used,
          memp_pools[MEMP_PBUF]->stats->used, memp_pools[MEMP_PBUF_POOL]->stats->used, (int)lwip_stats.mem.used);
+#endif
   printf("stats xmit=%u recv=%u drop=%u chkerr=%u lenerr=%u memerr=%u rterr=%u proterr=%u\n", tcp->xmit, tcp->recv,
          tcp->drop, tcp->chkerr, tcp->lenerr, tcp->memerr, tcp->rterr, tcp->proterr);
   printf("mib active=%u passive=%u fails=%u estabresets=%u out=%u retrans=%u in=%u inerrs=%u outrsts=%u\n",
