@@ -20,3 +20,11 @@ target_include_directories(unit BEFORE PRIVATE unit "${unit}")
 target_compile_definitions(unit PRIVATE FIRMWARE_SEMIHOSTING)
 target_link_libraries(unit PRIVATE lwip_unit)
 firmware_program(unit)
+
+# Stack and instructions. A program of its own build of lwIP: without checksums, which would hide what TCP itself costs.
+lwip_library(lwip_measure TCP ${tcp} LWIP_DIR "${LWIP_DIR}" INCLUDE_DIRS include app
+    DEFINITIONS ${options} CHECKSUM_CHECK_TCP=0 CHECKSUM_GEN_TCP=0 CFLAGS ${flags})
+add_executable(measure ${bare} measure/measure.c)
+target_compile_definitions(measure PRIVATE FIRMWARE_SEMIHOSTING)
+target_link_libraries(measure PRIVATE lwip_measure)
+firmware_program(measure)

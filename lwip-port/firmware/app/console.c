@@ -86,6 +86,17 @@ static int is(const char *line, const char *command)
   return strncmp(line, command, length) == 0 && (line[length] == '\0' || line[length] == ' ');
 }
 
+/* Set while `drain` waits for the last connection to go. */
+static int draining;
+
+static void answer_drain(void)
+{
+  if (draining && tcp_active_pcbs == NULL && tcp_tw_pcbs == NULL) {
+    draining = 0;
+    console_printf("ok\n");
+  }
+}
+
 static void run(const char *line)
 {
   if (is(line, "state")) {
@@ -102,8 +113,11 @@ static void run(const char *line)
     hog();
   } else if (is(line, "unhog")) {
     unhog();
+  } else if (is(line, "drain")) {
+    draining = 1;
+    return;
   } else {
-    console_printf("unknown command: state, pools, static, loss PERCENT, misalign BYTES, hog, unhog\n");
+    console_printf("unknown command: state, pools, static, loss PERCENT, misalign BYTES, hog, unhog, drain\n");
     return;
   }
   console_printf("ok\n");
@@ -113,6 +127,7 @@ void console_poll(void)
 {
   static char line[LINE_MAX];
   static unsigned length;
+  answer_drain();
   for (int c = board_getc(); c >= 0; c = board_getc()) {
     if (c == '\n' || c == '\r') {
       line[length] = '\0';

@@ -26,7 +26,6 @@
 #define RX_CFG LAN(0x6cu)
 #define TX_CFG LAN(0x70u)
 #define HW_CFG LAN(0x74u)
-#define RX_DP_CTRL LAN(0x78u)
 #define RX_FIFO_INF LAN(0x7cu)
 #define TX_FIFO_INF LAN(0x80u)
 #define MAC_CSR_CMD LAN(0xa4u)
@@ -41,7 +40,6 @@
 #define INT_PHY (1u << 18)
 #define FIFO_INT_RX_STATUS_ANY 0u
 #define RX_CFG_PADDING ((u32_t)ETH_PAD_SIZE << 8)
-#define RX_DP_DISCARD 0x80000000u
 #define TX_CFG_ON 0x2u
 #define TX_CFG_FLUSH 0x8000u
 #define TX_FREE_MASK 0xffffu
@@ -216,16 +214,11 @@ static void receive_into(struct pbuf *frame, u32_t words)
   }
 }
 
+/* Word by word: the controller's own fast-forward wants four words at least, and QEMU's model of it loses count. */
 static void discard(u32_t words)
 {
-  if (words < 4) {
-    while (words-- != 0) {
-      (void)RX_DATA;
-    }
-    return;
-  }
-  RX_DP_CTRL = RX_DP_DISCARD;
-  while (RX_DP_CTRL & RX_DP_DISCARD) {
+  while (words-- != 0) {
+    (void)RX_DATA;
   }
 }
 
