@@ -231,6 +231,8 @@ static void end_in_sent(int by_close)
 static void complaint_06_abort_in_sent_with_data_leaks_nothing(void) { end_in_sent(0); }
 static void complaint_06_close_in_sent_with_data_leaks_nothing(void) { end_in_sent(1); }
 
+static int by_close_again;
+
 /* Data were refused; offered again with the next segment, the application
  * aborts, as it should with ERR_ABRT. */
 static err_t refuse_then_abort(void *arg, struct tcp_pcb *pcb, struct pbuf *pb, err_t err)
@@ -244,13 +246,19 @@ static err_t refuse_then_abort(void *arg, struct tcp_pcb *pcb, struct pbuf *pb, 
     pbuf_free(pb);
   }
   tcp_err(pcb, NULL);
+  if (by_close_again) { /* data unread: RST, and the PCB is free at once */
+    tcp_recv(pcb, NULL);
+    tcp_close(pcb);
+    return ERR_OK;
+  }
   tcp_abort(pcb);
   return ERR_ABRT;
 }
 
-static void complaint_06_abort_when_refused_data_come_again(void)
+static void end_when_offered_again(int by_close)
 {
   struct usage before;
+  by_close_again = by_close;
   prepare_the_lie(&before);
   how = 0;
   tcp_recv(app.pcb, refuse_then_abort);
@@ -260,6 +268,9 @@ static void complaint_06_abort_when_refused_data_come_again(void)
   EXPECT(how == 2, "not offered again with the next segment");
   after_the_lie(&before);
 }
+
+static void complaint_06_abort_when_refused_data_come_again(void) { end_when_offered_again(0); }
+static void complaint_06_close_when_refused_data_come_again(void) { end_when_offered_again(1); }
 
 static void complaint_06_no_callback_after_the_end(void)
 {
@@ -793,6 +804,7 @@ const struct attack_case cases_complaints[] = {
   CASE(complaint_06_abort_in_sent_with_data_leaks_nothing),
   CASE(complaint_06_close_in_sent_with_data_leaks_nothing),
   CASE(complaint_06_abort_when_refused_data_come_again),
+  CASE(complaint_06_close_when_refused_data_come_again),
   CASE(complaint_06_no_callback_after_the_end),
   CASE(complaint_07_loss_in_a_flow_needs_no_timer),
   CASE(complaint_08_no_early_retransmission),

@@ -50,6 +50,8 @@ static const struct known known[] = {
     "when the sent callback ends the connection, C forgets the segment's data without freeing" },
   { "complaint_06_abort_when_refused_data_come_again",
     "C reads rcv_ann_wnd of the PCB that was freed while refused data were offered again" },
+  { "complaint_06_close_when_refused_data_come_again",
+    "tcp_process_refused_data runs before tcp_input_pcb is set: C goes on with a freed PCB" },
   { "misuse_accept_aborts_returning_ok", lies },
   { "misuse_connected_aborts_returning_ok", lies },
   { "complaint_11_err_mem_woken_when_memory_returns", "C wakes it by the poll timer only" },

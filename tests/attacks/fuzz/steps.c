@@ -145,7 +145,7 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
     }
     return ERR_OK;
   }
-  if (below(10) == 0) {
+  if (below(10) == 0 && FUZZ_MAY_REFUSE) {
     return ERR_MEM; /* refused, to be offered again */
   }
   if (below(8) != 0) {
