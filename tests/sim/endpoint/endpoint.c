@@ -18,6 +18,12 @@
 #if defined(SIM_TCP_RUST) && SIM_TCP_RUST
 /* Weak: a core without selectable congestion control still links, and only refuses the selection. */
 err_t lwip_tcp_rust_set_congestion_control(struct tcp_pcb *pcb, u8_t algorithm) __attribute__((weak));
+
+/* The unwind tables of Rust's precompiled core library name it; with panic=abort it is never called. */
+void rust_eh_personality(void);
+__attribute__((weak)) void rust_eh_personality(void)
+{
+}
 #endif
 
 static struct {

@@ -109,6 +109,7 @@ fn start(args: &Args) -> Result<()> {
     }
     let entries = measure(args, &libraries)?;
     report::print(&entries);
+    let wrong: usize = entries.iter().flat_map(|entry| &entry.flows).map(|flow| flow.wrong).sum();
     if let Some(file) = &args.json {
         report::write_json(file, &entries)?;
     }
@@ -116,6 +117,7 @@ fn start(args: &Args) -> Result<()> {
         let title = format!("{} Mbit/s, {} round trip", args.path.rate as f64 / 1e6, args.path.rtt);
         plot::write_svg(file, &title, &lines(&entries))?;
     }
+    ensure!(wrong == 0, "{wrong} runs delivered other bytes than were sent");
     Ok(())
 }
 

@@ -26,6 +26,7 @@ const COLOURS: [RGBColor; 7] = [
 
 /// Writes `lines` as an SVG to `path`, `title` above them.
 pub fn write_svg(path: &Path, title: &str, lines: &[Line]) -> Result<()> {
+    crate::report::make_folder(path)?;
     draw(path, title, lines).map_err(|e| anyhow!("{} cannot be drawn: {e}", path.display()))
 }
 
@@ -45,7 +46,7 @@ fn draw(path: &Path, title: &str, lines: &[Line]) -> Result<(), Box<dyn std::err
         .configure_mesh()
         .x_desc("random loss, %")
         .y_desc("goodput, % of the link")
-        .light_line_style(WHITE)
+        .max_light_lines(0)
         .label_style(("sans-serif", 14))
         .draw()?;
     for (line, colour) in lines.iter().zip(COLOURS.iter().cycle()) {

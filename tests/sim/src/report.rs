@@ -91,8 +91,19 @@ pub fn print(entries: &[Entry]) {
     }
 }
 
+/// Makes the folder that `path` is to be in.
+pub fn make_folder(path: &Path) -> Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => {
+            std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Writes `value` to `path`.
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    make_folder(path)?;
     let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
     serde_json::to_writer_pretty(BufWriter::new(file), value)?;
     Ok(())
