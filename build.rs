@@ -1,0 +1,284 @@
+//! Reads the user's lwIP (headers, lwipopts.h, flags), and makes of it what the Rust sources need: the bindings, the
+//! option macros as constants and cfgs, wrapper.c compiled, the proof of equal struct layouts, and the C header.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::env;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, exit};
+use std::rc::Rc;
+
+/// Prefixes of the enumerators in wrapper.h.
+const NUMBER: &str = "LWIP_TCP_RUST_NUM_";
+const SWITCH: &str = "LWIP_TCP_RUST_CFG_";
+
+fn main() {
+    for input in ["build.rs", "wrapper.h", "wrapper.c", "cbindgen.toml", "src/ffi/introspection.rs"] {
+        println!("cargo::rerun-if-changed={input}");
+    }
+    for variable in ["LWIP_DIR", "LWIP_INCLUDE_DIRS", "LWIP_CFLAGS"] {
+        println!("cargo::rerun-if-env-changed={variable}");
+    }
+    declare_cfgs();
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_else(|| fail("OUT_DIR is not set: run this by cargo")));
+    let user = User::from_environment();
+    let options = Options::default();
+    let bindings = bind(&user, &options);
+    options.write(&out.join("config.rs"));
+    write(&out.join("bindings.rs"), &bindings);
+    write(&out.join("lwip_tcp_rust_layout.h"), &layout_assertions(&bindings));
+    compile_wrapper(&user, &out);
+    write_header();
+}
+
+/// Stops the build with one message that says what to do.
+fn fail(message: &str) -> ! {
+    println!("cargo::error={message}");
+    eprintln!("error: {message}");
+    exit(1);
+}
+
+fn write(path: &Path, text: &str) {
+    // An unchanged file keeps its time stamp, so that nothing is rebuilt for it.
+    if std::fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return;
+    }
+    if let Err(error) = std::fs::write(path, text) {
+        fail(&format!("cannot write {}: {error}", path.display()));
+    }
+}
+
+/// What the user hands over in the environment.
+struct User {
+    include_dirs: Vec<PathBuf>,
+    flags: Vec<String>,
+}
+
+impl User {
+    fn from_environment() -> Self {
+        let lwip = PathBuf::from(required(
+            "LWIP_DIR",
+            "the folder of lwIP (the one with src/ in it), for example LWIP_DIR=$(scripts/fetch-lwip)",
+        ));
+        let headers = lwip.join("src/include");
+        if !headers.join("lwip/tcp.h").is_file() {
+            fail(&format!(
+                "LWIP_DIR={} is no lwIP folder: it has no src/include/lwip/tcp.h. Example: LWIP_DIR=$(scripts/fetch-lwip)",
+                lwip.display()
+            ));
+        }
+        let listed = required(
+            "LWIP_INCLUDE_DIRS",
+            "a colon-separated list with lwIP's src/include, the port's include folder (arch/cc.h) and the folder of \
+             lwipopts.h, for example LWIP_INCLUDE_DIRS=lwip/src/include:port/include:.",
+        );
+        let mut include_dirs: Vec<PathBuf> = env::split_paths(&listed).filter(|dir| !dir.as_os_str().is_empty()).collect();
+        if let Some(missing) = include_dirs.iter().find(|dir| !dir.is_dir()) {
+            fail(&format!("LWIP_INCLUDE_DIRS names {}, which is no folder", missing.display()));
+        }
+        for (file, what) in [("lwipopts.h", "your options"), ("arch/cc.h", "your port")] {
+            if !include_dirs.iter().any(|dir| dir.join(file).is_file()) {
+                fail(&format!("no folder of LWIP_INCLUDE_DIRS has {file} ({what}): add the one that does"));
+            }
+        }
+        if !include_dirs.iter().any(|dir| dir.join("lwip/tcp.h").is_file()) {
+            include_dirs.push(headers);
+        }
+        for dir in &include_dirs {
+            println!("cargo::rerun-if-changed={}", dir.display());
+        }
+        let flags = env::var("LWIP_CFLAGS").unwrap_or_default();
+        let flags = shlex::split(&flags)
+            .unwrap_or_else(|| fail(&format!("LWIP_CFLAGS has an unclosed quote: {flags} (example: LWIP_CFLAGS='-DNO_SYS=1')")));
+        Self { include_dirs, flags }
+    }
+
+    /// The flags that a C front end of another make (clang under bindgen) understands as well.
+    fn preprocessor_flags(&self) -> impl Iterator<Item = &String> {
+        let mut value_follows = false;
+        self.flags.iter().filter(move |flag| {
+            let takes_value = matches!(flag.as_str(), "-D" | "-U" | "-I" | "-include" | "-isystem");
+            let keep = value_follows
+                || takes_value
+                || ["-D", "-U", "-I", "-isystem", "-include", "-fshort-enums", "-fno-short-enums", "-fpack-struct", "-std=", "-mcpu=", "-mfloat-abi=", "-mfpu=", "-mthumb", "-march=", "-mabi=", "--sysroot"]
+                    .iter()
+                    .any(|prefix| flag.starts_with(prefix));
+            value_follows = takes_value;
+            keep
+        })
+    }
+}
+
+fn required(variable: &str, what: &str) -> String {
+    match env::var(variable) {
+        Ok(value) if !value.is_empty() => value,
+        _ => fail(&format!("{variable} is not set: it is {what}")),
+    }
+}
+
+/// The enumerators of wrapper.h, as clang evaluated them.
+#[derive(Clone, Debug, Default)]
+struct Options(Rc<RefCell<BTreeMap<String, i64>>>);
+
+impl bindgen::callbacks::ParseCallbacks for Options {
+    fn enum_variant_behavior(
+        &self,
+        _enum: Option<&str>,
+        variant: &str,
+        value: bindgen::callbacks::EnumVariantValue,
+    ) -> Option<bindgen::callbacks::EnumVariantCustomBehavior> {
+        let value = match value {
+            bindgen::callbacks::EnumVariantValue::Signed(value) => value,
+            bindgen::callbacks::EnumVariantValue::Unsigned(value) => value as i64,
+            _ => return None,
+        };
+        if variant.starts_with(NUMBER) || variant.starts_with(SWITCH) {
+            self.0.borrow_mut().insert(variant.to_owned(), value);
+        }
+        None
+    }
+}
+
+impl Options {
+    /// Constants into `path`, cfgs to cargo.
+    fn write(&self, path: &Path) {
+        let mut constants = String::new();
+        for (name, value) in self.0.borrow().iter() {
+            if let Some(name) = name.strip_prefix(NUMBER) {
+                let _ = writeln!(constants, "/// `{name}` as the user's lwIP has it.\npub const {name}: u32 = {value};");
+            } else if let (Some(name), 1) = (name.strip_prefix(SWITCH), *value) {
+                println!("cargo::rustc-cfg={}", name.to_lowercase());
+            }
+        }
+        write(path, &constants);
+    }
+}
+
+/// Tells rustc every cfg that `Options::write` may set, by the names in wrapper.h.
+fn declare_cfgs() {
+    let header = std::fs::read_to_string("wrapper.h").unwrap_or_else(|error| fail(&format!("cannot read wrapper.h: {error}")));
+    for line in header.lines() {
+        if let Some((_, name)) = line.split_once(SWITCH) {
+            let name: String = name.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            if !name.is_empty() {
+                println!("cargo::rustc-check-cfg=cfg({})", name.to_lowercase());
+            }
+        }
+    }
+}
+
+fn bind(user: &User, options: &Options) -> String {
+    let mut builder = bindgen::Builder::default()
+        .header("wrapper.h")
+        .use_core()
+        .ctypes_prefix("::core::ffi")
+        .rust_target(bindgen::RustTarget::stable(85, 0).unwrap_or_default())
+        .rust_edition(bindgen::RustEdition::Edition2024)
+        .generate_comments(false)
+        .derive_debug(false)
+        .derive_default(false)
+        .default_non_copy_union_style(bindgen::NonCopyUnionStyle::ManuallyDrop)
+        .parse_callbacks(Box::new(options.clone()))
+        .parse_callbacks(Box::new(bindgen::CargoCallbacks::new().rerun_on_header_files(true)))
+        .allowlist_type("tcp_.*|lwip_event|lwip_tcp_rust_.*|pbuf|pbuf_.*|netif|ip_globals|stats_|memp_t|ip_addr|ip4_addr|ip6_addr")
+        .allowlist_function("lwip_tcp_rust_.*|pbuf_(alloc|free|cat|realloc|clen|ref|add_header|remove_header|copy_partial|split_64k)")
+        .allowlist_function("lwip_tcp_event|memp_free|netif_get_by_index|sys_now|inet_chksum|nd6_reachability_hint|nd6_get_destination_mtu|tcp_timer_needed")
+        .allowlist_var("ip_data|lwip_stats|memp_memory_TCP_PCB_base|TF_.*|TCP_(FIN|SYN|RST|PSH|ACK|URG|ECE|CWR)|SOF_.*|PBUF_FLAG_.*|NETIF_CHECKSUM_.*|ip_addr_any.*")
+        .clang_args(user.include_dirs.iter().map(|dir| format!("-I{}", dir.display())))
+        .clang_args(user.preprocessor_flags());
+    for dir in system_include_dirs() {
+        builder = builder.clang_arg("-isystem").clang_arg(dir);
+    }
+    match builder.generate() {
+        Ok(bindings) => bindings.to_string(),
+        Err(error) => fail(&format!(
+            "lwIP's headers cannot be read with your LWIP_INCLUDE_DIRS and LWIP_CFLAGS: {error}. Check that the same \
+             folders and defines compile tcp.c"
+        )),
+    }
+}
+
+/// When cross-compiling: where the C library of the user's compiler is, which clang does not know by itself.
+fn system_include_dirs() -> Vec<String> {
+    let (host, target) = (env::var("HOST").unwrap_or_default(), env::var("TARGET").unwrap_or_default());
+    if host == target {
+        return Vec::new();
+    }
+    let compiler = cc::Build::new().get_compiler();
+    let output = Command::new(compiler.path()).args(["-E", "-Wp,-v", "-xc", "/dev/null"]).output();
+    let Ok(output) = output else {
+        fail(&format!(
+            "the C compiler {} for {target} does not run: install it, or name yours in TARGET_CC (example: TARGET_CC=arm-none-eabi-gcc)",
+            compiler.path().display()
+        ));
+    };
+    String::from_utf8_lossy(&output.stderr)
+        .lines()
+        .filter(|line| line.starts_with(' '))
+        .filter_map(|line| std::fs::canonicalize(line.trim()).ok())
+        // GCC's own headers are for GCC; clang brings its own.
+        .filter(|dir| !dir.to_string_lossy().contains("/lib/gcc"))
+        .map(|dir| dir.display().to_string())
+        .collect()
+}
+
+/// A static assertion for each size and offset that bindgen computed of lwIP's structs.
+fn layout_assertions(bindings: &str) -> String {
+    const ADVICE: &str = "the Rust core was built for another layout: build it with the same lwipopts.h and flags (LWIP_CFLAGS)";
+    let mut header = String::from("/* Written by build.rs: the struct layouts of the Rust side. */\n#include <stddef.h>\n");
+    for line in bindings.lines().map(str::trim) {
+        let Some((what, rest)) = line.strip_prefix("[\"").and_then(|line| line.split_once("\"]")) else { continue };
+        let Some(number) = rest.rsplit_once(" - ").map(|(_, number)| number.trim_end_matches("usize];")) else { continue };
+        if let Some(name) = what.strip_prefix("Size of ") {
+            if let Some(kind) = aggregate(name) {
+                let _ = writeln!(header, "_Static_assert(sizeof({kind} {name}) == {number}, \"sizeof({name}): {ADVICE}\");");
+            }
+        } else if let Some((name, field)) = what.strip_prefix("Offset of field: ").and_then(|what| what.split_once("::")) {
+            if let Some(kind) = aggregate(name) {
+                let field = field.strip_suffix('_').unwrap_or(field);
+                let _ = writeln!(
+                    header,
+                    "_Static_assert(offsetof({kind} {name}, {field}) == {number}, \"{name}.{field}: {ADVICE}\");"
+                );
+            }
+        }
+    }
+    header
+}
+
+/// The C keyword before the name of a struct that both sides access; none for the others.
+fn aggregate(name: &str) -> Option<&'static str> {
+    const SHARED: [&str; 9] =
+        ["tcp_pcb", "tcp_pcb_listen", "tcp_seg", "tcp_hdr", "pbuf", "pbuf_rom", "netif", "ip_globals", "tcp_sack_range"];
+    SHARED.contains(&name).then_some("struct")
+}
+
+fn compile_wrapper(user: &User, out: &Path) {
+    let mut build = cc::Build::new();
+    build.file("wrapper.c").include(".").include(out).includes(&user.include_dirs).warnings(false);
+    build.flag_if_supported("-ffunction-sections").flag_if_supported("-fdata-sections");
+    // The user's flags come last, so that they win over those that cc derives from the Rust target.
+    for flag in &user.flags {
+        build.flag(flag);
+    }
+    if let Err(error) = build.try_compile("lwip_tcp_rust_wrapper") {
+        fail(&format!("wrapper.c does not compile with your compiler and LWIP_CFLAGS: {error}"));
+    }
+}
+
+/// include/lwip_tcp_rust.h, for the C side.
+fn write_header() {
+    let config = cbindgen::Config::from_file("cbindgen.toml").unwrap_or_else(|error| fail(&format!("cbindgen.toml: {error}")));
+    let generated =
+        cbindgen::Builder::new().with_src("src/ffi/introspection.rs").with_config(config).generate();
+    match generated {
+        Ok(header) => {
+            let mut text = Vec::new();
+            header.write(&mut text);
+            let _ = std::fs::create_dir_all("include");
+            write(Path::new("include/lwip_tcp_rust.h"), &String::from_utf8_lossy(&text));
+        }
+        Err(error) => fail(&format!("include/lwip_tcp_rust.h cannot be written: {error}")),
+    }
+}

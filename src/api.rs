@@ -1,0 +1,572 @@
+//! What each call of the API orchestrates.
+
+#![forbid(unsafe_code)]
+
+use crate::components::{congestion_control as cc, connection_management as cm, flow_control, rod};
+use crate::ffi::callbacks::{AcceptCallback, Delivery};
+use crate::ffi::diagnostics::{forgive_pool_errors, mib2_stat};
+use crate::ffi::ip::{Addr, Netif, OwnedAddr};
+use crate::ffi::pbuf::Pbuf;
+use crate::ffi::{Error, Result, bindings as c, config};
+use crate::output::{Reset, effective_mss, output, route, send_reset};
+use crate::pcb::{Accept, Bit, Core, List, Listener, NewListener, Pcb, PcbId, State};
+use crate::segmentation;
+use crate::wire::{Flags, SeqNum};
+
+/// tcp_init.
+pub(crate) fn init(core: &Core) {
+    cm::draw_secret(core);
+    core.set_ports_chosen(core.random());
+}
+
+/// tcp_alloc: a new PCB of priority `prio`. If the pool is empty, room is made: by finishing closes that were pending, then
+/// by giving up a connection in TIME-WAIT, in LAST-ACK, in CLOSING, or the least active one of lower priority.
+pub(crate) fn allocate(core: &mut Core, prio: u8) -> Option<PcbId> {
+    let steps: [fn(&mut Core, u8); 4] = [
+        |core, _| {
+            retry_closes(core);
+            give_up_oldest(core, List::TimeWait, |_| true, false);
+        },
+        |core, _| give_up_oldest(core, List::Active, |pcb| pcb.state() == State::LastAck, false),
+        |core, _| give_up_oldest(core, List::Active, |pcb| pcb.state() == State::Closing, false),
+        give_up_lower_priority,
+    ];
+    let mut failures = 0;
+    for make_room in steps.iter().map(Some).chain([None]) {
+        if let Some(pcb) = core.allocate() {
+            forgive_pool_errors(failures);
+            cm::init(pcb, core, prio);
+            rod::init(pcb);
+            flow_control::init(pcb);
+            cc::init(pcb);
+            return Some(pcb.id());
+        }
+        failures += 1;
+        if let Some(make_room) = make_room {
+            make_room(core, prio);
+        }
+    }
+    None
+}
+
+/// Gives up the connection of a list that has been silent for longest among those that qualify.
+fn give_up_oldest(core: &mut Core, list: List, qualifies: fn(Pcb<'_>) -> bool, reset: bool) {
+    let now = core.ticks();
+    let oldest = core.iter(list).filter(|pcb| qualifies(*pcb)).max_by_key(|pcb| now.wrapping_sub(pcb.tmr())).map(Pcb::id);
+    if let Some(id) = oldest {
+        abandon(core, id, reset);
+    }
+}
+
+/// Gives up, of the connections with the lowest priority below `prio`, the one that has been silent for longest.
+fn give_up_lower_priority(core: &mut Core, prio: u8) {
+    let now = core.ticks();
+    let limit = prio.min(config::TCP_PRIO_MAX as u8);
+    let victim = core
+        .iter(List::Active)
+        .filter(|pcb| pcb.prio() < limit)
+        .max_by_key(|pcb| (u8::MAX - pcb.prio(), now.wrapping_sub(pcb.tmr())))
+        .map(Pcb::id);
+    if let Some(id) = victim {
+        abandon(core, id, true);
+    }
+}
+
+/// tcp_bind: ERR_VAL if not CLOSED, or bound already; ERR_USE if the port is taken; ERR_BUF if none is free.
+pub(crate) fn bind(core: &Core, pcb: Pcb<'_>, addr: OwnedAddr, port: u16) -> Result {
+    if pcb.state() != State::Closed {
+        return Err(Error::VAL);
+    }
+    let addr = zoned(addr);
+    let local = Addr::of(&addr);
+    let port = if port == 0 {
+        free_port(core).ok_or(Error::BUF)?
+    } else if is_port_taken(core, pcb, local, port) {
+        return Err(Error::USE);
+    } else {
+        port
+    };
+    if !local.is_any() || !local.same_kind(pcb.local_ip()) {
+        cm::settings::local_ip(pcb, addr);
+    }
+    if pcb.local_port() != 0 {
+        core.unregister(List::Bound, pcb);
+    }
+    cm::settings::local_port(pcb, port);
+    core.register(List::Bound, pcb);
+    Ok(())
+}
+
+fn zoned(addr: OwnedAddr) -> OwnedAddr {
+    #[cfg(lwip_ipv6_scopes)]
+    {
+        let mut addr = addr;
+        crate::ffi::ip::select_zone(&mut addr);
+        addr
+    }
+    #[cfg(not(lwip_ipv6_scopes))]
+    addr
+}
+
+fn may_reuse(options: u8) -> bool {
+    cfg!(so_reuse) && u32::from(options) & c::SOF_REUSEADDR != 0
+}
+
+/// Another PCB has the port, on an address that would be confused with `local`. With SO_REUSEADDR on both that is no
+/// obstacle, and neither is TIME-WAIT if this one has it.
+fn is_port_taken(core: &Core, pcb: Pcb<'_>, local: Addr<'_>, port: u16) -> bool {
+    let reuse = may_reuse(pcb.so_options());
+    let conflicts = |other: Addr<'_>| other.same_version(local) && (other.is_any() || local.is_any() || other.eq(local));
+    let listens = core.listeners().any(|other| {
+        other.local_port() == port && !(reuse && may_reuse(other.so_options())) && conflicts(other.local_ip())
+    });
+    let lists: &[List] =
+        if reuse { &[List::Bound, List::Active] } else { &[List::Bound, List::Active, List::TimeWait] };
+    listens
+        || lists.iter().flat_map(|list| core.iter(*list)).any(|other| {
+            other.local_port() == port && !(reuse && may_reuse(other.so_options())) && conflicts(other.local_ip())
+        })
+}
+
+/// A port of the ephemeral range that no PCB has (RFC 6056 3.3.1: a random one, or the next free one behind it).
+fn free_port(core: &Core) -> Option<u16> {
+    const FIRST: u32 = config::TCP_LOCAL_PORT_RANGE_START;
+    const COUNT: u32 = config::TCP_LOCAL_PORT_RANGE_END - FIRST;
+    let start = cm::next_port_candidate(core) % COUNT;
+    (start..start + COUNT)
+        .map(|candidate| (FIRST + if candidate < COUNT { candidate } else { candidate - COUNT }) as u16)
+        .find(|port| !is_port_used(core, *port))
+}
+
+fn is_port_used(core: &Core, port: u16) -> bool {
+    core.listeners().any(|other| other.local_port() == port)
+        || [List::Bound, List::Active, List::TimeWait]
+            .into_iter()
+            .any(|list| core.iter(list).any(|other| other.local_port() == port))
+}
+
+/// What goes with tcp_connect.
+pub(crate) struct Connect {
+    pub(crate) addr: OwnedAddr,
+    pub(crate) port: u16,
+    #[cfg(lwip_callback_api)]
+    pub(crate) connected: c::tcp_connected_fn,
+}
+
+/// tcp_connect: ERR_ISCONN if not CLOSED; ERR_RTE without a route; ERR_BUF without a free port; ERR_USE if that very
+/// connection exists; ERR_MEM without memory for the SYN.
+pub(crate) fn connect(core: &mut Core, id: PcbId, to: Connect) -> Result {
+    let pcb = core.get(id).ok_or(Error::ARG)?;
+    if pcb.state() != State::Closed {
+        return Err(Error::ISCONN);
+    }
+    let Connect { addr, port, .. } = to;
+    cm::settings::remote_ip(pcb, addr);
+    cm::settings::remote_port(pcb, port);
+    let netif = route(pcb).ok_or(Error::RTE)?;
+    if pcb.local_ip().is_any() {
+        let local = netif.local_ip(Addr::of(&addr)).ok_or(Error::RTE)?;
+        cm::settings::local_ip(pcb, local);
+    }
+    #[cfg(lwip_ipv6_scopes)]
+    {
+        let mut zoned = addr;
+        crate::ffi::ip::assign_zone(&mut zoned, netif);
+        cm::settings::remote_ip(pcb, zoned);
+    }
+    let was_bound = pcb.local_port() != 0;
+    if !was_bound {
+        let port = free_port(core).ok_or(Error::BUF)?;
+        cm::settings::local_port(pcb, port);
+    } else if may_reuse(pcb.so_options()) && exists(core, pcb) {
+        return Err(Error::USE);
+    }
+    let opened = active_open(pcb, netif, &to);
+    if opened.is_err() {
+        if !was_bound {
+            cm::settings::local_port(pcb, 0);
+        }
+        return opened;
+    }
+    if was_bound {
+        core.unregister(List::Bound, pcb);
+    }
+    cm::enter(pcb, State::SynSent);
+    core.register(List::Active, pcb);
+    mib2_stat!(tcpactiveopens);
+    // A driver that is busy does not make the connection fail: the SYN stays queued.
+    output(core, id).ok();
+    Ok(())
+}
+
+/// Another connection has the same 4-tuple.
+fn exists(core: &Core, pcb: Pcb<'_>) -> bool {
+    [List::Active, List::TimeWait].into_iter().any(|list| {
+        core.iter(list).any(|other| {
+            other.local_port() == pcb.local_port()
+                && other.remote_port() == pcb.remote_port()
+                && other.local_ip().eq(pcb.local_ip())
+                && other.remote_ip().eq(pcb.remote_ip())
+        })
+    })
+}
+
+/// RFC 9293 3.10.1: the variables, and the SYN into the queue.
+fn active_open(pcb: Pcb<'_>, netif: Netif, to: &Connect) -> Result {
+    let iss = initial_sequence_number(pcb);
+    cm::on_connect(pcb, iss - 1);
+    rod::on_connect(pcb, iss);
+    flow_control::on_connect(pcb, iss);
+    cc::on_connect(pcb);
+    cm::limit_mss(pcb, effective_mss(pcb.mss(), Some(netif), pcb.remote_ip()));
+    #[cfg(lwip_callback_api)]
+    cm::settings::connected(pcb, to.connected);
+    let _ = to;
+    segmentation::enqueue_flags(pcb, Flags::SYN)
+}
+
+/// The initial sequence number of a connection: by the application's hook, or RFC 6528.
+pub(crate) fn initial_sequence_number(pcb: Pcb<'_>) -> SeqNum {
+    #[cfg(hook_tcp_isn)]
+    return SeqNum::new(crate::ffi::callbacks::hooks::isn(pcb));
+    #[cfg(not(hook_tcp_isn))]
+    cm::initial_sequence_number(pcb)
+}
+
+/// tcp_listen: turns a PCB into a listener. ERR_CLSD if it is not CLOSED; ERR_USE if there is such a listener; ERR_MEM
+/// without memory; then the PCB stays as it is.
+pub(crate) fn listen(core: &mut Core, id: PcbId, accept: Accept) -> Result<*mut c::tcp_pcb> {
+    let pcb = core.get(id).ok_or(Error::ARG)?;
+    if pcb.state() != State::Closed {
+        return Err(Error::CLSD);
+    }
+    let same = |other: Listener<'_>| other.local_port() == pcb.local_port() && other.local_ip().eq(pcb.local_ip());
+    if may_reuse(pcb.so_options()) && core.listeners().any(same) {
+        return Err(Error::USE);
+    }
+    let new = NewListener::allocate(core).ok_or(Error::MEM)?;
+    if pcb.local_port() != 0 {
+        core.unregister(List::Bound, pcb);
+    }
+    let listener = new.listen_as(core, pcb, accept).as_ptr();
+    // The listener has taken the external arguments over: they are not to be destroyed with the PCB.
+    #[cfg(lwip_tcp_pcb_ext_args)]
+    for arg in 0..config::LWIP_TCP_PCB_NUM_EXT_ARGS as u8 {
+        cm::settings::ext_arg_callbacks(pcb, arg, core::ptr::null());
+    }
+    core.free(id);
+    Ok(listener.cast())
+}
+
+/// The listener's accept callback.
+pub(crate) fn accept_callback(listener: Listener<'_>) -> AcceptCallback {
+    AcceptCallback {
+        #[cfg(lwip_callback_api)]
+        function: listener.accept(),
+        arg: listener.callback_arg(),
+    }
+}
+
+/// Whether somebody is there to accept the connection.
+pub(crate) fn has_listener(pcb: Pcb<'_>) -> bool {
+    #[cfg(any(lwip_callback_api, tcp_listen_backlog))]
+    return pcb.listener().is_some();
+    #[cfg(not(any(lwip_callback_api, tcp_listen_backlog)))]
+    {
+        let _ = pcb;
+        true
+    }
+}
+
+/// tcp_close of a listener: connections that it has not accepted lose it.
+pub(crate) fn close_listener(core: &mut Core, listener: *mut c::tcp_pcb_listen) {
+    #[cfg(any(lwip_callback_api, tcp_listen_backlog))]
+    for list in [List::Bound, List::Active, List::TimeWait] {
+        for pcb in core.iter(list) {
+            if pcb.listener().is_some_and(|own| core::ptr::eq(own.as_ptr(), listener)) {
+                cm::on_listener_closed(pcb);
+            }
+        }
+    }
+    core.free_listener(listener);
+}
+
+/// tcp_recved: the application has consumed `len` octets.
+pub(crate) fn recved(core: &mut Core, id: PcbId, len: u16) {
+    if let Some(pcb) = core.get(id).filter(|pcb| flow_control::on_consumed(*pcb, len)) {
+        rod::ack_now(pcb);
+        output(core, id).ok();
+    }
+}
+
+/// tcp_recv_null: what happens to data when the application has no recv callback.
+pub(crate) fn recv_null(core: &mut Core, id: PcbId, data: Option<Pbuf>) {
+    if let Some(data) = data {
+        recved(core, id, data.tot_len());
+    }
+}
+
+/// tcp_close: the application is done with the PCB.
+pub(crate) fn close(core: &mut Core, id: PcbId) -> Result {
+    let pcb = core.get(id).ok_or(Error::ARG)?;
+    cm::on_rx_closed(pcb);
+    close_both(core, id, true)
+}
+
+/// tcp_shutdown of one or both directions: ERR_CONN if the state has nothing to shut down.
+pub(crate) fn shutdown(core: &mut Core, id: PcbId, rx: bool, tx: bool) -> Result {
+    let pcb = core.get(id).ok_or(Error::ARG)?;
+    if rx {
+        cm::on_rx_closed(pcb);
+        if tx {
+            return close_both(core, id, true);
+        }
+        drop(rod::take_refused_data(pcb));
+    }
+    if !tx {
+        return Ok(());
+    }
+    match pcb.state() {
+        State::SynRcvd | State::Established | State::CloseWait => close_both(core, id, rx),
+        _ => Err(Error::CONN),
+    }
+}
+
+fn close_both(core: &mut Core, id: PcbId, reset_on_unread: bool) -> Result {
+    let pcb = core.get(id).ok_or(Error::ARG)?;
+    let state = pcb.state();
+    if reset_on_unread && matches!(state, State::Established | State::CloseWait) && has_unread_data(pcb) {
+        reset_and_close(core, id);
+        return Ok(());
+    }
+    match state {
+        State::Closed => {
+            core.unregister(List::Bound, pcb);
+            core.free(id);
+        }
+        State::SynSent => {
+            remove_and_free(core, id);
+            mib2_stat!(tcpattemptfails);
+        }
+        _ => return send_fin(core, id),
+    }
+    Ok(())
+}
+
+/// Data were received that the application has not taken, or not acknowledged by tcp_recved.
+fn has_unread_data(pcb: Pcb<'_>) -> bool {
+    pcb.has_refused_data() || pcb.rcv_wnd() != flow_control::max_receive_window(pcb)
+}
+
+/// RFC 9293 3.6: closing with data unread resets the connection, so that the peer knows.
+fn reset_and_close(core: &mut Core, id: PcbId) {
+    let Some(pcb) = core.get(id) else { return };
+    send_reset(core, &Reset::of(pcb), Some(id), None);
+    let Some(pcb) = core.get(id) else { return };
+    purge(pcb);
+    core.unregister(List::Active, pcb);
+    if core::ptr::eq(core.input_pcb(), id.as_ptr()) {
+        // tcp_input still works on it, and frees it in the end.
+        core.set_input_closed(true);
+    } else {
+        core.free(id);
+    }
+}
+
+/// Queues our FIN and sends what there is. Without memory for it the timer tries again, and the call succeeds.
+fn send_fin(core: &mut Core, id: PcbId) -> Result {
+    let pcb = core.get(id).ok_or(Error::ARG)?;
+    let Some(next) = cm::state_after_close(pcb.state()) else { return Ok(()) };
+    if segmentation::send_fin(pcb).is_err() {
+        cm::set_close_pending(pcb, true);
+        return Ok(());
+    }
+    if pcb.state() == State::SynRcvd {
+        cm::backlog::remove(pcb);
+        mib2_stat!(tcpattemptfails);
+    } else {
+        mib2_stat!(tcpestabresets);
+    }
+    cm::enter(pcb, next);
+    // Whatever keeps it from being sent now, it is queued.
+    output(core, id).ok();
+    Ok(())
+}
+
+/// Tries a close again that there was no memory for.
+pub(crate) fn retry_close(core: &mut Core, id: PcbId) {
+    if let Some(pcb) = core.get(id).filter(|pcb| pcb.has(Bit::CLOSE_PENDING)) {
+        cm::set_close_pending(pcb, false);
+        send_fin(core, id).ok();
+    }
+}
+
+fn retry_closes(core: &mut Core) {
+    let mut next = core.first(List::Active).map(Pcb::id);
+    while let Some(id) = next {
+        retry_close(core, id);
+        next = core.get(id).and_then(Pcb::following_id);
+    }
+}
+
+/// tcp_abandon: gives a connection up at once. The peer is told by a reset, if `reset`; the application by its err
+/// callback, after the PCB is freed.
+pub(crate) fn abandon(core: &mut Core, id: PcbId, reset: bool) {
+    let Some(pcb) = core.get(id) else { return };
+    match pcb.state() {
+        State::TimeWait => {
+            core.unregister(List::TimeWait, pcb);
+            return core.free(id);
+        }
+        State::Closed => core.unregister(List::Bound, pcb),
+        _ => core.unregister(List::Active, pcb),
+    }
+    let callback = pcb.error_callback();
+    let farewell = (reset && pcb.state() != State::Closed).then(|| Reset::of(pcb));
+    purge(pcb);
+    if let Some(farewell) = farewell {
+        send_reset(core, &farewell, Some(id), None);
+    }
+    core.free(id);
+    core.call_err(callback, Error::ABRT);
+}
+
+/// tcp_pcb_purge: frees everything that is queued; the PCB itself stays.
+pub(crate) fn purge(pcb: Pcb<'_>) {
+    if !matches!(pcb.state(), State::Closed | State::TimeWait) {
+        cm::backlog::remove(pcb);
+        rod::purge(pcb);
+    }
+}
+
+/// tcp_pcb_remove: takes a PCB off its list; a delayed ACK goes out before.
+pub(crate) fn remove(core: &mut Core, id: PcbId, list: List) {
+    let Some(pcb) = core.get(id) else { return };
+    core.unregister(list, pcb);
+    purge(pcb);
+    if pcb.state() != State::TimeWait && pcb.has(Bit::ACK_DELAY) {
+        rod::ack_now(pcb);
+        output(core, id).ok();
+    }
+    if let Some(pcb) = core.get(id) {
+        cm::on_removed(pcb);
+    }
+}
+
+/// The end of an active connection or one in TIME-WAIT.
+pub(crate) fn remove_and_free(core: &mut Core, id: PcbId) {
+    let list = match core.get(id).map(Pcb::state) {
+        Some(State::TimeWait) => List::TimeWait,
+        _ => List::Active,
+    };
+    remove(core, id, list);
+    core.free(id);
+}
+
+/// tcp_process_refused_data: offers them again. ERR_ABRT if the connection is gone, ERR_INPROGRESS if they were refused
+/// again.
+pub(crate) fn process_refused_data(core: &mut Core, id: PcbId) -> Result {
+    while let Some(mut data) = core.get(id).and_then(rod::take_refused_data) {
+        let fin = data.has_fin();
+        let rest = data.split_64k();
+        let more = rest.is_some();
+        if let Some(pcb) = core.get(id) {
+            rod::put_refused_data(pcb, rest);
+        }
+        match core.call_recv(id, data) {
+            Delivery::Taken => {}
+            Delivery::Aborted => return Err(Error::ABRT),
+            Delivery::Refused(mut data) => {
+                let Some(pcb) = core.get(id) else { return Err(Error::ABRT) };
+                if let Some(rest) = rod::take_refused_data(pcb) {
+                    data.cat(rest);
+                }
+                rod::put_refused_data(pcb, Some(data));
+                return Err(Error::INPROGRESS);
+            }
+        }
+        if fin && !more {
+            let Some(pcb) = core.get(id) else { return Err(Error::ABRT) };
+            flow_control::on_fin_delivered(pcb);
+            if core.call_closed(id) == Err(Error::ABRT) {
+                return Err(Error::ABRT);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// tcp_rexmit_rto: everything in flight is sent again.
+pub(crate) fn retransmit_after_timeout(core: &mut Core, id: PcbId) {
+    if let Some(pcb) = core.get(id).filter(|pcb| rod::retransmit_all(*pcb)) {
+        rod::on_resent(pcb);
+        output(core, id).ok();
+    }
+}
+
+/// tcp_rexmit_fast: fast retransmit.
+pub(crate) fn fast_retransmit(pcb: Pcb<'_>) {
+    if rod::fast_retransmit(pcb) == rod::FastRetransmit::Started {
+        cc::on_fast_retransmit(pcb);
+    }
+}
+
+/// tcp_netif_ip_addr_changed: connections that are bound to the old address are aborted; listeners move to the new one.
+pub(crate) fn address_changed(core: &mut Core, old: OwnedAddr, new: Option<OwnedAddr>) {
+    let old = Addr::of(&old);
+    if old.is_any() {
+        return;
+    }
+    for list in [List::Active, List::Bound] {
+        loop {
+            let bound = core.iter(list).find(|pcb| is_bound_to(pcb.local_ip(), old)).map(Pcb::id);
+            let Some(id) = bound else { break };
+            abandon(core, id, true);
+        }
+    }
+    let Some(new) = new.filter(|new| !Addr::of(new).is_any()) else { return };
+    for listener in core.listeners() {
+        if listener.local_ip().eq(old) {
+            cm::listener_settings::local_ip(listener, new);
+        }
+    }
+}
+
+fn is_bound_to(local: Addr<'_>, old: Addr<'_>) -> bool {
+    // Connections of a link-local address survive (RFC 3927 1.9).
+    #[cfg(lwip_autoip)]
+    if local.is_link_local_v4() {
+        return false;
+    }
+    local.eq(old)
+}
+
+/// A segment was processed: if that gave memory back, see [`wake_writers`].
+pub(crate) fn on_input_done(core: &mut Core) {
+    if core.memory_returned() {
+        wake_writers(core);
+    }
+}
+
+/// Memory may have come back: applications whose tcp_write failed for lack of it hear of it now, by a sent callback of no
+/// octets, not by the next poll.
+pub(crate) fn wake_writers(core: &mut Core) {
+    core.set_memory_returned(false);
+    if !core.memory_wanted() {
+        return;
+    }
+    core.set_memory_wanted(false);
+    let mut next = core.first(List::Active).map(Pcb::id);
+    while let Some(id) = next {
+        let Some(pcb) = core.get(id) else { return };
+        core.set_active_pcbs_changed(0);
+        if pcb.has(Bit::MEMORY_ERROR) {
+            rod::set_memory_error(pcb, false);
+            if core.call_sent(id, 0).is_ok() {
+                output(core, id).ok();
+            }
+        }
+        // Who is left out because the application changed the list meanwhile is polled, as ever.
+        next = if core.active_pcbs_changed() == 0 { core.get(id).and_then(Pcb::following_id) } else { None };
+    }
+}

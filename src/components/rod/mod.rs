@@ -1,0 +1,160 @@
+//! Reliable ordered delivery: sequence space, retransmission, round-trip times, reassembly, acknowledgments.
+
+mod receive;
+mod retransmit;
+mod rtt;
+#[cfg(lwip_tcp_sack_out)]
+mod sack;
+mod send;
+
+pub(crate) use receive::{AckWish, Incoming, free_ooseq, mark_refused_fin, ooseq_len, put_refused_data, receive, take_refused_data};
+pub(crate) use retransmit::{
+    FastRetransmit, Recovery, fast_retransmit, is_in_recovery, on_duplicate_ack, on_new_ack, on_resent, retransmit_all,
+    retransmit_first,
+};
+pub(crate) use rtt::{on_ack_for_timing, on_tick, on_timeout, restart_timer};
+#[cfg(lwip_tcp_sack_out)]
+pub(crate) use sack::blocks_to_report;
+pub(crate) use send::{
+    Front, LastUnsent, back_to_unsent, enqueue, enqueue_chain, extend_last_by_copy, extend_last_by_reference, append_to_last, copy_front, first_octet, front, forget_oversize, on_probe, oversize,
+    last_unsent, mark_fin_on_last, on_data_queued, on_segment_sent, on_timing, push_last, split_front, take_front,
+};
+
+use crate::ffi::config;
+use crate::pcb::{Bit, Own, Pcb};
+use crate::wire::SeqNum;
+
+/// Makes this component's view of a PCB: see `pcb/fields.rs`.
+pub(crate) struct Owner {
+    _private: (),
+}
+
+type Rod<'c> = Own<'c, Owner>;
+
+fn own(pcb: Pcb<'_>) -> Rod<'_> {
+    Own::new(pcb, Owner { _private: () })
+}
+
+/// A new PCB: the retransmission timer does not run.
+pub(crate) fn init(pcb: Pcb<'_>) {
+    let rod = own(pcb);
+    let rto = (config::LWIP_TCP_RTO_TIME / config::TCP_SLOW_INTERVAL) as i16;
+    rod.set_rto(rto);
+    rod.set_sv(rto);
+    rod.set_rtime(-1);
+}
+
+/// tcp_connect: our SYN will have the number `iss`.
+pub(crate) fn on_connect(pcb: Pcb<'_>, iss: SeqNum) {
+    let rod = own(pcb);
+    rod.set_rcv_nxt(SeqNum::new(0));
+    rod.set_snd_nxt(iss);
+    rod.set_lastack(iss - 1);
+    rod.set_snd_lbb(iss - 1);
+}
+
+/// A SYN reached a listener: its sequence number, and the one that our SYN will have.
+pub(crate) fn on_syn_in_listen(pcb: Pcb<'_>, seq: SeqNum, iss: SeqNum) {
+    let rod = own(pcb);
+    rod.set_rcv_nxt(seq + 1);
+    rod.set_snd_nxt(iss);
+    rod.set_lastack(iss);
+    rod.set_snd_lbb(iss);
+}
+
+/// A SYN arrived in SYN-SENT; `ack` is the acknowledgment of ours, if it has one.
+pub(crate) fn on_syn_in_syn_sent(pcb: Pcb<'_>, seq: SeqNum, ack: Option<SeqNum>) {
+    let mut rod = own(pcb);
+    rod.set_rcv_nxt(seq + 1);
+    let Some(ack) = ack else { return };
+    rod.set_lastack(ack);
+    rod.set_snd_queuelen(pcb.snd_queuelen().saturating_sub(1));
+    // The SYN is the first segment there is: in flight, or about to be sent again.
+    let (mut unsent, mut unacked) = rod.unsent_and_unacked();
+    drop(unacked.pop_front().or_else(|| unsent.pop_front()));
+    if unacked.is_empty() {
+        rod.set_rtime(-1);
+    } else {
+        rod.set_rtime(0);
+        rod.set_nrtx(0);
+    }
+}
+
+/// Something calls for an ACK (tcp_ack): every second segment at once, others by the fast timer (RFC 9293 3.8.6.3).
+pub(crate) fn ack_delayed(pcb: Pcb<'_>) {
+    let rod = own(pcb);
+    if pcb.has(Bit::ACK_DELAY) {
+        rod.clear(Bit::ACK_DELAY);
+        rod.raise(Bit::ACK_NOW);
+    } else {
+        rod.raise(Bit::ACK_DELAY);
+    }
+}
+
+/// An ACK is to go out as soon as tcp_input is done with the segment.
+pub(crate) fn ack_now(pcb: Pcb<'_>) {
+    own(pcb).raise(Bit::ACK_NOW);
+}
+
+/// An ACK went out.
+pub(crate) fn on_ack_sent(pcb: Pcb<'_>) {
+    own(pcb).clear(Bit::ACK_DELAY | Bit::ACK_NOW);
+}
+
+/// No ACK is to follow any more.
+pub(crate) fn forget_delayed_ack(pcb: Pcb<'_>) {
+    own(pcb).clear(Bit::ACK_DELAY);
+}
+
+/// An ACK could not be sent: the timer tries again.
+pub(crate) fn on_ack_failed(pcb: Pcb<'_>) {
+    own(pcb).raise(Bit::ACK_DELAY | Bit::ACK_NOW);
+}
+
+/// An acknowledgment of everything up to RCV.NXT is about to go out (RFC 7323 4.3: Last.ACK.sent).
+pub(crate) fn on_ack_built(pcb: Pcb<'_>) {
+    let rod = own(pcb);
+    #[cfg(lwip_tcp_timestamps)]
+    rod.set_ts_lastacksent(pcb.rcv_nxt());
+    rod.set_segments_out(pcb.segments_out().wrapping_add(1));
+}
+
+/// Memory ran out, or the interface could not send: tcp_txnow and the next opportunity try again.
+pub(crate) fn set_memory_error(pcb: Pcb<'_>, failed: bool) {
+    let rod = own(pcb);
+    if failed { rod.raise(Bit::MEMORY_ERROR) } else { rod.clear(Bit::MEMORY_ERROR) }
+}
+
+/// Frees everything that is queued; nothing will be sent or received any more.
+pub(crate) fn purge(pcb: Pcb<'_>) {
+    let mut rod = own(pcb);
+    drop(rod.take_refused_data());
+    free_ooseq(pcb);
+    rod.set_rtime(-1);
+    let (mut unsent, mut unacked) = rod.unsent_and_unacked();
+    unsent.clear();
+    unacked.clear();
+    rod.set_snd_queuelen(0);
+    #[cfg(tcp_oversize)]
+    rod.set_unsent_oversize(0);
+}
+
+/// RFC 7323 5.3, R1: the timestamp of a segment is older than the latest one, and that is not too old itself (5.5).
+#[cfg(lwip_tcp_timestamps)]
+pub(crate) fn is_old_duplicate(pcb: Pcb<'_>, value: u32, now: u32) -> bool {
+    /// 24 days, in slow ticks.
+    const OUTDATED: u32 = 24 * 24 * 3600 * (1000 / config::TCP_SLOW_INTERVAL);
+    pcb.has(Bit::TIMESTAMPS)
+        && (value.wrapping_sub(pcb.ts_recent()) as i32) < 0
+        && now.wrapping_sub(pcb.ts_recent_tick()) < OUTDATED
+}
+
+/// RFC 7323 4.3, (2): a valid segment that starts at or before Last.ACK.sent brings the timestamp to echo.
+#[cfg(lwip_tcp_timestamps)]
+pub(crate) fn on_timestamp(pcb: Pcb<'_>, value: u32, seq: SeqNum, syn: bool, now: u32) {
+    if syn || (pcb.has(Bit::TIMESTAMPS) && seq.le(pcb.ts_lastacksent())) {
+        let rod = own(pcb);
+        rod.set_ts_recent(value);
+        rod.set_ts_recent_tick(now);
+    }
+}

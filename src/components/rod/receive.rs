@@ -1,0 +1,283 @@
+//! Reassembly: from segments in any order, overlapping and duplicated, to the octet stream (RFC 9293 3.10.7.4, seventh
+//! and eighth step).
+
+#[cfg(lwip_tcp_sack_out)]
+use super::sack;
+use super::{Rod, own};
+use crate::ffi::pbuf::Pbuf;
+use crate::pcb::Pcb;
+#[cfg(tcp_queue_ooseq)]
+use crate::pcb::SegBox;
+use crate::wire::SeqNum;
+#[cfg(tcp_queue_ooseq)]
+use crate::wire::Flags;
+
+/// A segment with sequence numbers of its own: data, FIN, or both.
+pub(crate) struct Incoming {
+    /// SEG.SEQ, of the first octet of `data`.
+    pub(crate) seq: SeqNum,
+    /// Its data.
+    pub(crate) data: Pbuf,
+    /// Whether a FIN follows them.
+    pub(crate) fin: bool,
+    /// Where its header is, in `data`'s first pbuf before the payload.
+    pub(crate) header: *mut crate::ffi::bindings::tcp_hdr,
+}
+
+/// What became of it.
+pub(crate) struct Received {
+    /// Data that are in order now.
+    pub(crate) data: Option<Pbuf>,
+    /// Sequence numbers that are.
+    pub(crate) seq_len: u32,
+    /// The peer's FIN is among them: nothing follows.
+    pub(crate) fin: bool,
+    /// How to acknowledge it.
+    pub(crate) ack: AckWish,
+}
+
+/// RFC 5681 4.2: when an ACK has to go out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AckWish {
+    /// With the next segment, or by the timer.
+    Delayed,
+    /// At once: it tells of a gap, or of one that was filled.
+    Immediate,
+}
+
+impl Incoming {
+    fn end(&self) -> SeqNum {
+        self.seq + u32::from(self.data.tot_len()) + u32::from(self.fin)
+    }
+
+    /// Cuts off what is before `first`.
+    fn trim_front(&mut self, first: SeqNum) {
+        if self.seq.lt(first) {
+            let cut = (first - self.seq).min(self.data.tot_len().into());
+            self.data.trim_front(cut as u16);
+            self.seq += cut;
+        }
+    }
+
+    /// Cuts off what is at `end` or behind.
+    fn trim_end(&mut self, end: SeqNum) {
+        if end.lt(self.end()) {
+            self.fin = false;
+            self.data.truncate((end - self.seq).min(self.data.tot_len().into()) as u16);
+        }
+    }
+}
+
+/// Takes a segment that is at least partly in the receive window.
+pub(crate) fn receive(pcb: Pcb<'_>, mut segment: Incoming) -> Received {
+    let mut rod = own(pcb);
+    segment.trim_front(pcb.rcv_nxt());
+    segment.trim_end(pcb.rcv_nxt() + u32::from(pcb.rcv_wnd()));
+    if segment.seq == pcb.rcv_nxt() { in_order(&mut rod, segment) } else { out_of_order(&mut rod, segment) }
+}
+
+fn in_order(rod: &mut Rod<'_>, mut segment: Incoming) -> Received {
+    let start = segment.seq;
+    make_way(rod, &mut segment);
+    let mut end = segment.end();
+    let mut fin = segment.fin;
+    let mut data = Some(segment.data).filter(|data| data.tot_len() > 0);
+    let filled_gap = take_following(rod, &mut end, &mut fin, &mut data);
+    rod.set_rcv_nxt(end);
+    let mut ack = if filled_gap { AckWish::Immediate } else { AckWish::Delayed };
+    if !rod.ooseq_is_empty() {
+        ack = AckWish::Immediate;
+    }
+    #[cfg(lwip_tcp_sack_out)]
+    sack::on_advanced(rod);
+    Received { data, seq_len: end - start, fin, ack }
+}
+
+/// Removes from the out-of-sequence queue what `segment` covers, and cuts `segment` where the queue goes on by itself.
+fn make_way(rod: &mut Rod<'_>, segment: &mut Incoming) {
+    #[cfg(tcp_queue_ooseq)]
+    {
+        let mut queue = rod.ooseq();
+        if segment.fin {
+            // Nothing can be behind a FIN.
+            queue.truncate();
+            return;
+        }
+        while let Some(queued) = queue.current().filter(|queued| queued.received_end().le(segment.end())) {
+            segment.fin |= queued.flags().has(Flags::FIN);
+            drop(queue.remove());
+        }
+        if let Some(next) = queue.current().map(|queued| queued.received_seq()) {
+            segment.trim_end(next);
+        }
+    }
+    let _ = (rod, segment);
+}
+
+/// Appends what is queued right behind `end`. Says whether there was something.
+fn take_following(rod: &mut Rod<'_>, end: &mut SeqNum, fin: &mut bool, data: &mut Option<Pbuf>) -> bool {
+    let mut taken = false;
+    #[cfg(tcp_queue_ooseq)]
+    {
+        let mut queue = rod.ooseq();
+        while !*fin && queue.current().is_some_and(|queued| queued.received_seq() == *end) {
+            let Some(queued) = queue.remove() else { break };
+            *end += queued.seg().seq_len();
+            *fin = queued.seg().flags().has(Flags::FIN);
+            taken = true;
+            let Some(more) = queued.into_data().filter(|more| more.tot_len() > 0) else { continue };
+            match data {
+                Some(data) => data.cat(more),
+                None => *data = Some(more),
+            }
+        }
+    }
+    let _ = (rod, end, fin, data);
+    taken
+}
+
+/// Nothing is kept without TCP_QUEUE_OOSEQ.
+#[cfg(not(tcp_queue_ooseq))]
+fn out_of_order(_rod: &mut Rod<'_>, _segment: Incoming) -> Received {
+    Received { data: None, seq_len: 0, fin: false, ack: AckWish::Immediate }
+}
+
+#[cfg(tcp_queue_ooseq)]
+fn out_of_order(rod: &mut Rod<'_>, segment: Incoming) -> Received {
+    let seq = segment.seq;
+    let queued = queue_segment(rod, segment);
+    #[cfg(lwip_tcp_sack_out)]
+    if queued {
+        sack::on_queued(rod, seq);
+    }
+    let _ = (seq, queued);
+    #[cfg(ooseq_limit)]
+    apply_limits(rod);
+    Received { data: None, seq_len: 0, fin: false, ack: AckWish::Immediate }
+}
+
+/// Puts a segment into the queue, which stays sorted and free of overlaps. False if it brings nothing new, or there is
+/// no memory to keep it.
+#[cfg(tcp_queue_ooseq)]
+fn queue_segment(rod: &mut Rod<'_>, segment: Incoming) -> bool {
+    let (seq, end) = (segment.seq, segment.end());
+    let mut queue = rod.ooseq();
+    while queue.current().is_some_and(|queued| queued.received_seq().lt(seq)) {
+        queue.advance();
+    }
+    let covers = |queued: crate::pcb::Seg<'_>| queued.received_seq() + queued.seq_len();
+    if let Some(previous) = queue.previous() {
+        if previous.flags().has(Flags::FIN) || end.le(covers(previous)) {
+            return false;
+        }
+    }
+    if queue.current().is_some_and(|queued| queued.received_seq() == seq && end.le(covers(queued))) {
+        return false;
+    }
+    crate::ffi::pbuf::header_to_host(segment.header, seq);
+    let fin = segment.fin;
+    let Some(new) = SegBox::received(segment.data, segment.header) else { return false };
+    let flags = new.seg().flags().without(Flags::FIN);
+    new.seg().set_flags(if fin { flags | Flags::FIN } else { flags });
+    if let Some(previous) = queue.previous() {
+        if seq.lt(previous.received_end()) {
+            previous.truncate((seq - previous.received_seq()) as u16);
+        }
+    }
+    queue.insert(new);
+    remove_covered(queue);
+    true
+}
+
+/// Removes what the current segment covers, and cuts it where the next one starts.
+#[cfg(tcp_queue_ooseq)]
+fn remove_covered(mut queue: crate::pcb::Cursor<'_>) {
+    let Some(new) = queue.current() else { return };
+    let (seq, end, mut fin) = (new.received_seq(), new.received_end(), new.flags().has(Flags::FIN));
+    queue.advance();
+    if fin {
+        queue.truncate();
+        return;
+    }
+    while let Some(next) = queue.current().filter(|next| next.received_end().le(end)) {
+        fin |= next.flags().has(Flags::FIN);
+        drop(queue.remove());
+    }
+    let next = queue.current().map(|next| next.received_seq());
+    let Some(new) = queue.previous() else { return };
+    if fin {
+        new.add_flags(Flags::FIN);
+    }
+    if let Some(next) = next.filter(|next| next.lt(end)) {
+        new.truncate((next - seq) as u16);
+    }
+}
+
+/// TCP_OOSEQ_BYTES_LIMIT and TCP_OOSEQ_PBUFS_LIMIT: drops the end of the queue that is too much.
+#[cfg(ooseq_limit)]
+fn apply_limits(rod: &mut Rod<'_>) {
+    let (max_octets, max_pbufs) = crate::ffi::ooseq_limits(**rod);
+    let (mut octets, mut pbufs) = (0u32, 0u16);
+    let mut queue = rod.ooseq();
+    while let Some(queued) = queue.current() {
+        octets += u32::from(queued.tot_len());
+        pbufs = pbufs.saturating_add(queued.clen());
+        if octets > max_octets || pbufs > max_pbufs {
+            #[cfg(lwip_tcp_sack_out)]
+            let from = queued.received_seq();
+            queue.truncate();
+            #[cfg(lwip_tcp_sack_out)]
+            sack::on_dropped_from(rod, from);
+            return;
+        }
+        queue.advance();
+    }
+}
+
+/// Frees the out-of-sequence queue; the peer will send it again.
+pub(crate) fn free_ooseq(pcb: Pcb<'_>) {
+    #[cfg(tcp_queue_ooseq)]
+    if !pcb.ooseq_is_empty() {
+        let mut rod = own(pcb);
+        rod.ooseq().truncate();
+        #[cfg(lwip_tcp_sack_out)]
+        sack::forget(&rod);
+    }
+    let _ = pcb;
+}
+
+/// How many segments wait out of sequence.
+pub(crate) fn ooseq_len(pcb: Pcb<'_>) -> u32 {
+    let mut count = 0;
+    #[cfg(tcp_queue_ooseq)]
+    {
+        let mut rod = own(pcb);
+        let mut queue = rod.ooseq();
+        while queue.current().is_some() {
+            count += 1;
+            queue.advance();
+        }
+    }
+    let _ = (pcb, &mut count);
+    count
+}
+
+/// Data that the application refused before.
+pub(crate) fn take_refused_data(pcb: Pcb<'_>) -> Option<Pbuf> {
+    own(pcb).take_refused_data()
+}
+
+/// Keeps them for another try.
+pub(crate) fn put_refused_data(pcb: Pcb<'_>, data: Option<Pbuf>) {
+    own(pcb).put_refused_data(data);
+}
+
+/// A FIN follows the data that the application refused.
+pub(crate) fn mark_refused_fin(pcb: Pcb<'_>) {
+    let rod = own(pcb);
+    let mut data = rod.take_refused_data();
+    if let Some(data) = &mut data {
+        data.mark_fin();
+    }
+    rod.put_refused_data(data);
+}

@@ -1,0 +1,158 @@
+//! Acknowledgments and retransmission: timeout, fast retransmit, and NewReno's recovery (RFC 5681, 6298, 6582).
+
+use super::send::free_acked;
+use super::{own, rtt};
+use crate::ffi::diagnostics::{Event, debug, mib2_stat};
+use crate::ffi::{Wnd, wnd};
+use crate::pcb::{Bit, Pcb, SegQueue};
+use crate::wire::SeqNum;
+
+/// What an acknowledgment of new data means for the others.
+#[derive(Clone, Copy)]
+pub(crate) struct NewAck {
+    /// Sequence numbers that it covers.
+    pub(crate) acked: Wnd,
+    /// Octets of data that were freed: room in the send buffer.
+    pub(crate) freed: Wnd,
+    /// What of recovery.
+    pub(crate) recovery: Recovery,
+    /// What a timeout made us send again was still outstanding.
+    pub(crate) after_timeout: bool,
+}
+
+/// Where fast recovery stands after an acknowledgment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recovery {
+    /// It was not under way.
+    None,
+    /// More was lost: the next segment was queued for retransmission (RFC 6582 3.2, step 3).
+    Partial,
+    /// All is well again.
+    Over,
+}
+
+/// What became of a call for fast retransmit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FastRetransmit {
+    /// Nothing to do: no data in flight, in recovery already, or held back (see [`fast_retransmit`]).
+    Ignored,
+    /// The first segment is queued for retransmission, recovery begins.
+    Started,
+}
+
+/// An ACK of new data, `lastack` < `ack` <= SND.NXT.
+pub(crate) fn on_new_ack(pcb: Pcb<'_>, ack: SeqNum) -> NewAck {
+    let mut rod = own(pcb);
+    let after_timeout = pcb.has(Bit::RTO);
+    let mut recovery = Recovery::None;
+    if pcb.has(Bit::IN_FAST_RECOVERY) {
+        if ack.lt(pcb.recover()) {
+            recovery = Recovery::Partial;
+        } else {
+            rod.clear(Bit::IN_FAST_RECOVERY);
+            recovery = Recovery::Over;
+        }
+    }
+    if recovery != Recovery::Partial {
+        rod.set_dupacks(0);
+    }
+    rod.set_nrtx(0);
+    rod.set_rto(rtt::estimated(pcb));
+    let acked = ack - pcb.lastack();
+    rod.set_lastack(ack);
+    let (mut unsent, mut unacked) = rod.unsent_and_unacked();
+    let ((octets, pbufs), (more_octets, more_pbufs)) = (free_acked(&mut unacked, ack), free_acked(&mut unsent, ack));
+    rod.set_snd_queuelen(pcb.snd_queuelen().saturating_sub(pbufs.saturating_add(more_pbufs)));
+    rod.set_rtime(if pcb.unacked_is_empty() { -1 } else { 0 });
+    #[cfg(tcp_oversize)]
+    if pcb.unsent_is_empty() {
+        rod.set_unsent_oversize(0);
+    }
+    if after_timeout && all_resent_is_acked(pcb) {
+        rod.clear(Bit::RTO);
+    }
+    NewAck { acked: wnd(acked), freed: wnd(octets + more_octets), recovery, after_timeout }
+}
+
+/// Nothing that the last timeout made us send again is outstanding.
+fn all_resent_is_acked(pcb: Pcb<'_>) -> bool {
+    let mut rod = own(pcb);
+    let (unsent, unacked) = rod.unsent_and_unacked();
+    unacked.front().or(unsent.front()).is_none_or(|seg| pcb.rto_end().le(seg.seq()))
+}
+
+/// A duplicate ACK (RFC 5681 2), while data are in flight. Says how many there were.
+pub(crate) fn on_duplicate_ack(pcb: Pcb<'_>) -> u8 {
+    let rod = own(pcb);
+    rod.set_dupacks(pcb.dupacks().saturating_add(1));
+    rod.set_duplicate_acks(pcb.duplicate_acks().saturating_add(1));
+    pcb.dupacks()
+}
+
+/// Fast recovery is under way.
+pub(crate) fn is_in_recovery(pcb: Pcb<'_>) -> bool {
+    pcb.has(Bit::IN_FAST_RECOVERY)
+}
+
+/// RFC 6582 3.2, step 2: the third duplicate ACK. Duplicates of what was sent before the last recovery or timeout, which
+/// a go-back-N retransmission brings about by itself, start no new one.
+pub(crate) fn fast_retransmit(pcb: Pcb<'_>) -> FastRetransmit {
+    let in_flight = pcb.snd_nxt() - pcb.lastack();
+    let held_back = pcb.recover().within(pcb.lastack() + 1, in_flight);
+    if is_in_recovery(pcb) || held_back || !retransmit_first(pcb) {
+        return FastRetransmit::Ignored;
+    }
+    let rod = own(pcb);
+    rod.set_recover(pcb.snd_nxt());
+    rod.raise(Bit::IN_FAST_RECOVERY);
+    rod.set_rtime(0);
+    debug(Event::FastRetransmit, pcb.lastack().raw(), u32::from(pcb.ssthresh()));
+    FastRetransmit::Started
+}
+
+/// Queues the first unacknowledged segment to be sent again. False if there is none, or the driver still holds it.
+pub(crate) fn retransmit_first(pcb: Pcb<'_>) -> bool {
+    let mut rod = own(pcb);
+    let (mut unsent, mut unacked) = rod.unsent_and_unacked();
+    if unacked.front().is_none_or(|seg| seg.is_busy()) {
+        return false;
+    }
+    let Some(seg) = unacked.pop_front() else { return false };
+    unsent.insert(seg);
+    #[cfg(tcp_oversize)]
+    if unsent.is_single() {
+        rod.set_unsent_oversize(0);
+    }
+    rod.set_nrtx(pcb.nrtx().saturating_add(1));
+    rod.set_rttest(0);
+    mib2_stat!(tcpretranssegs);
+    true
+}
+
+/// RFC 6298 5.4: queues everything in flight to be sent again. False if there is nothing, or the driver still holds some
+/// of it, which counts as not sent yet.
+pub(crate) fn retransmit_all(pcb: Pcb<'_>) -> bool {
+    let mut rod = own(pcb);
+    let (mut unsent, mut unacked) = rod.unsent_and_unacked();
+    let Some(end) = unacked.back().map(|seg| seg.end()) else { return false };
+    if busy(&unacked) {
+        return false;
+    }
+    unsent.prepend(&mut unacked);
+    rod.raise(Bit::RTO);
+    // RFC 6582 4.2: a timeout ends recovery, and holds the next one back.
+    rod.clear(Bit::IN_FAST_RECOVERY);
+    rod.set_recover(pcb.snd_nxt());
+    rod.set_rto_end(end);
+    rod.set_rttest(0);
+    true
+}
+
+fn busy(queue: &SegQueue<'_>) -> bool {
+    queue.iter().any(|seg| seg.is_busy())
+}
+
+/// A timeout's retransmission starts: one more without an answer.
+pub(crate) fn on_resent(pcb: Pcb<'_>) {
+    own(pcb).set_nrtx(pcb.nrtx().saturating_add(1));
+}

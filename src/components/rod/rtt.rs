@@ -1,0 +1,56 @@
+//! Round-trip time and retransmission timeout (RFC 6298), in slow ticks.
+//!
+//! `sa` is SRTT times 8, `sv` RTTVAR times 4, as Van Jacobson has them: RTO = SRTT + 4 RTTVAR is `(sa >> 3) + sv`.
+
+use super::own;
+use crate::pcb::{Pcb, State};
+use crate::wire::SeqNum;
+
+/// By how many bits the n-th timeout in a row shifts the RTO (RFC 6298 5.5).
+const BACKOFF: [u8; 13] = [1, 2, 3, 4, 5, 6, 7, 7, 7, 7, 7, 7, 7];
+
+/// The RTO of the estimators.
+pub(super) fn estimated(pcb: Pcb<'_>) -> i16 {
+    (pcb.sa() >> 3).wrapping_add(pcb.sv())
+}
+
+/// An ACK arrived: if it covers the segment being timed, that is a sample. Karn's algorithm (RFC 6298 3): a
+/// retransmission has stopped the timing.
+pub(crate) fn on_ack_for_timing(pcb: Pcb<'_>, ack: SeqNum, now: u32) {
+    if pcb.rttest() == 0 || !pcb.rtseq().lt(ack) {
+        return;
+    }
+    let rod = own(pcb);
+    let sample = now.wrapping_sub(pcb.rttest()) as i16;
+    let error = sample.wrapping_sub(pcb.sa() >> 3);
+    rod.set_sa(pcb.sa().wrapping_add(error));
+    let deviation = error.wrapping_abs().wrapping_sub(pcb.sv() >> 2);
+    rod.set_sv(pcb.sv().wrapping_add(deviation));
+    rod.set_rto(estimated(pcb));
+    rod.set_rttest(0);
+}
+
+/// The timer expired: it starts again, with a longer timeout, except for a SYN, whose initial one stays.
+pub(crate) fn on_timeout(pcb: Pcb<'_>) {
+    let rod = own(pcb);
+    if pcb.state() != State::SynSent {
+        let shift = BACKOFF.get(usize::from(pcb.nrtx())).copied().unwrap_or(7);
+        let backed_off = i32::from(estimated(pcb)) << shift;
+        rod.set_rto(backed_off.min(0x7fff) as i16);
+    }
+    rod.set_rtime(0);
+}
+
+/// A slow tick of the retransmission timer, if it runs. Says whether it has expired.
+pub(crate) fn on_tick(pcb: Pcb<'_>) -> bool {
+    let ticks = pcb.rtime();
+    if (0..0x7fff).contains(&ticks) {
+        own(pcb).set_rtime(ticks + 1);
+    }
+    pcb.rtime() >= pcb.rto()
+}
+
+/// The timer starts anew.
+pub(crate) fn restart_timer(pcb: Pcb<'_>) {
+    own(pcb).set_rtime(0);
+}

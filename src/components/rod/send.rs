@@ -1,0 +1,249 @@
+//! The queue of what is to be sent.
+
+use super::own;
+use crate::ffi::pbuf::{AppData, Checksum, Pbuf};
+use crate::pcb::{Bit, Chain, Pcb, SegBox, SegQueue, State};
+use crate::wire::{Flags, SeqNum};
+
+/// What output has to know of the segment that comes next.
+#[derive(Clone, Copy)]
+pub(crate) struct Front {
+    /// Its first sequence number.
+    pub(crate) seq: SeqNum,
+    /// Its octets of data.
+    pub(crate) len: u16,
+    /// Its options (TF_SEG_OPTS_x).
+    pub(crate) options: u8,
+    /// Its control bits.
+    pub(crate) flags: Flags,
+    /// Whether more wait behind it.
+    pub(crate) more: bool,
+}
+
+/// What tcp_write has to know of the segment that data may be added to.
+#[derive(Clone, Copy)]
+pub(crate) struct LastUnsent {
+    /// Its octets of data.
+    pub(crate) len: u16,
+    /// Its options (TF_SEG_OPTS_x).
+    pub(crate) options: u8,
+    /// Where the application's memory ends that its last pbuf refers to, if it does.
+    pub(crate) reference_end: Option<*const u8>,
+}
+
+/// The segment that comes next.
+pub(crate) fn front(pcb: Pcb<'_>) -> Option<Front> {
+    let mut rod = own(pcb);
+    let unsent = rod.unsent();
+    unsent.front().map(|seg| Front {
+        seq: seg.seq(),
+        len: seg.len(),
+        options: seg.options(),
+        flags: seg.flags(),
+        more: !unsent.is_single(),
+    })
+}
+
+/// The segment that comes last, among those not sent.
+pub(crate) fn last_unsent(pcb: Pcb<'_>) -> Option<LastUnsent> {
+    own(pcb).unsent().back().map(|seg| LastUnsent {
+        len: seg.len(),
+        options: seg.options(),
+        reference_end: seg.end_of_reference(),
+    })
+}
+
+/// The first octet of its data.
+pub(crate) fn first_octet(pcb: Pcb<'_>) -> u8 {
+    let mut octet = [0];
+    if let Some(seg) = own(pcb).unsent().front() {
+        seg.copy_data(&mut octet, 0);
+    }
+    let [octet] = octet;
+    octet
+}
+
+/// Copies the data of the segment that comes next, from `offset` on, into `target`; false if there are not as many.
+pub(crate) fn copy_front(pcb: Pcb<'_>, target: &mut [u8], offset: u16) -> bool {
+    own(pcb).unsent().front().is_some_and(|seg| seg.copy_data(target, offset))
+}
+
+/// Takes the segment that comes next.
+pub(crate) fn take_front(pcb: Pcb<'_>) -> Option<SegBox> {
+    own(pcb).unsent().pop_front()
+}
+
+/// It could not be sent: it comes next again.
+pub(crate) fn back_to_unsent(pcb: Pcb<'_>, seg: SegBox) {
+    own(pcb).unsent().push_front(seg);
+}
+
+/// A segment of data, or with SYN or FIN, is to be sent.
+pub(crate) fn enqueue(pcb: Pcb<'_>, seg: SegBox) {
+    let mut rod = own(pcb);
+    rod.set_snd_queuelen(pcb.snd_queuelen().saturating_add(seg.seg().clen()));
+    rod.set_snd_lbb(pcb.snd_lbb() + seg.seg().seq_len());
+    rod.unsent().push_back(seg);
+}
+
+/// Segments of data are to be sent: `octets` in `pbufs`.
+pub(crate) fn enqueue_chain(pcb: Pcb<'_>, chain: Chain, octets: u32, pbufs: u16) {
+    let mut rod = own(pcb);
+    rod.set_snd_queuelen(pcb.snd_queuelen().saturating_add(pbufs));
+    rod.set_snd_lbb(pcb.snd_lbb() + octets);
+    rod.unsent().append(chain);
+}
+
+/// Room of `oversize` octets is left behind the data of the last segment.
+pub(crate) fn on_data_queued(pcb: Pcb<'_>, oversize: u16) {
+    let mut rod = own(pcb);
+    #[cfg(tcp_oversize)]
+    rod.set_unsent_oversize(oversize);
+    if let Some(last) = rod.unsent().back() {
+        last.set_oversize_left(oversize);
+    }
+}
+
+/// The room behind the last segment.
+pub(crate) fn oversize(pcb: Pcb<'_>) -> u16 {
+    #[cfg(tcp_oversize)]
+    return pcb.unsent_oversize();
+    #[cfg(not(tcp_oversize))]
+    {
+        let _ = pcb;
+        0
+    }
+}
+
+/// The last segment is not going to be the last any more: its room stays unused.
+pub(crate) fn forget_oversize(pcb: Pcb<'_>) {
+    on_data_queued(pcb, 0);
+}
+
+/// Data go into the room behind the last segment.
+#[cfg(tcp_oversize)]
+pub(crate) fn extend_last_by_copy(pcb: Pcb<'_>, data: AppData) {
+    let mut rod = own(pcb);
+    rod.set_unsent_oversize(pcb.unsent_oversize().saturating_sub(data.len()));
+    rod.set_snd_lbb(pcb.snd_lbb() + u32::from(data.len()));
+    if let Some(last) = rod.unsent().back() {
+        last.extend_by_copy(data);
+    }
+}
+
+/// There is no such room.
+#[cfg(not(tcp_oversize))]
+pub(crate) fn extend_last_by_copy(_pcb: Pcb<'_>, _data: AppData) {}
+
+/// Data continue those that the last segment refers to.
+pub(crate) fn extend_last_by_reference(pcb: Pcb<'_>, data: AppData) {
+    let mut rod = own(pcb);
+    rod.set_snd_lbb(pcb.snd_lbb() + u32::from(data.len()));
+    if let Some(last) = rod.unsent().back() {
+        last.extend_reference(data);
+    }
+}
+
+/// A pbuf of data is added to the last segment.
+pub(crate) fn append_to_last(pcb: Pcb<'_>, data: Pbuf, sum: Checksum) {
+    let mut rod = own(pcb);
+    rod.set_snd_queuelen(pcb.snd_queuelen().saturating_add(data.clen()));
+    rod.set_snd_lbb(pcb.snd_lbb() + u32::from(data.tot_len()));
+    if let Some(last) = rod.unsent().back() {
+        last.append(data, sum);
+    }
+}
+
+/// The application has no more to write for now.
+pub(crate) fn push_last(pcb: Pcb<'_>) {
+    if let Some(last) = own(pcb).unsent().back() {
+        last.add_flags(Flags::PSH);
+    }
+}
+
+/// Our FIN goes with the last segment, if there is one that it fits on.
+pub(crate) fn mark_fin_on_last(pcb: Pcb<'_>) -> bool {
+    own(pcb).unsent().back().is_some_and(|last| {
+        let free = !last.flags().has(Flags::SYN | Flags::FIN | Flags::RST);
+        if free {
+            last.add_flags(Flags::FIN);
+        }
+        free
+    })
+}
+
+/// Splits the segment that comes next: `rest` has what is behind its first `len` octets.
+pub(crate) fn split_front(pcb: Pcb<'_>, len: u16, rest: SegBox) {
+    let mut rod = own(pcb);
+    let mut queued = pcb.snd_queuelen();
+    let mut unsent = rod.unsent();
+    if let Some(first) = unsent.front() {
+        queued = queued.saturating_sub(first.clen());
+        first.shorten(len);
+        first.set_oversize_left(0);
+        first.set_flags(first.flags().without(Flags::PSH | Flags::FIN));
+        queued = queued.saturating_add(first.clen()).saturating_add(rest.seg().clen());
+    }
+    unsent.insert_second(rest);
+    rod.set_snd_queuelen(queued);
+    #[cfg(tcp_oversize)]
+    if front(pcb).is_some_and(|_| super::own(pcb).unsent().iter().nth(2).is_none()) {
+        rod.set_unsent_oversize(0);
+    }
+}
+
+/// A segment is about to be sent: the retransmission timer runs, and one round trip at a time is measured
+/// (RFC 6298 3, 5.1). `first`: it was not sent before.
+pub(crate) fn on_timing(pcb: Pcb<'_>, seq: SeqNum, now: u32, first: bool) {
+    let rod = own(pcb);
+    if pcb.rtime() < 0 {
+        rod.set_rtime(0);
+    }
+    if pcb.rttest() == 0 {
+        rod.set_rttest(now);
+        rod.set_rtseq(seq);
+    }
+    if !first {
+        rod.set_retransmissions(pcb.retransmissions().saturating_add(1));
+    }
+}
+
+/// A segment was sent (or is with the driver still, from last time): what it occupies is to be acknowledged.
+pub(crate) fn on_segment_sent(pcb: Pcb<'_>, seg: SegBox) {
+    let mut rod = own(pcb);
+    if pcb.state() != State::SynSent {
+        rod.clear(Bit::ACK_DELAY | Bit::ACK_NOW);
+    }
+    seg.seg().set_oversize_left(0);
+    let end = seg.seg().end();
+    if pcb.snd_nxt().lt(end) {
+        rod.set_snd_nxt(end);
+    }
+    if seg.seg().seq_len() > 0 {
+        rod.unacked().insert(seg);
+    } else {
+        rod.set_snd_queuelen(pcb.snd_queuelen().saturating_sub(seg.seg().clen()));
+    }
+    #[cfg(tcp_oversize)]
+    if pcb.unsent_is_empty() {
+        rod.set_unsent_oversize(0);
+    }
+}
+
+/// A zero-window probe of one sequence number goes out.
+pub(crate) fn on_probe(pcb: Pcb<'_>, seq: SeqNum) {
+    if pcb.snd_nxt().lt(seq + 1) {
+        own(pcb).set_snd_nxt(seq + 1);
+    }
+}
+
+/// Frees the segments of a queue that `ack` covers; says how many octets and pbufs those were.
+pub(super) fn free_acked(queue: &mut SegQueue<'_>, ack: SeqNum) -> (u32, u16) {
+    let (mut octets, mut pbufs) = (0, 0u16);
+    while queue.front().is_some_and(|seg| seg.end().le(ack)) {
+        let Some(seg) = queue.pop_front() else { break };
+        octets += u32::from(seg.seg().len());
+        pbufs = pbufs.saturating_add(seg.seg().clen());
+    }
+    (octets, pbufs)
+}

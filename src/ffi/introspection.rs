@@ -1,0 +1,143 @@
+//! The symbols of our own: version and connection introspection. cbindgen makes include/lwip_tcp_rust.h of this file, so
+//! what stands here is for C programmers.
+
+use super::bindings::tcp_pcb;
+use super::config;
+use crate::pcb::{Bit, Core, Pcb};
+use core::ffi::c_char;
+
+/// What lwip_tcp_rust_info() says of a connection, like Linux's TCP_INFO.
+///
+/// Times are in milliseconds, in steps of the slow timer (TCP_SLOW_INTERVAL, 500 by default); windows, buffers and MSS
+/// in octets. Counters wrap.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+#[allow(non_camel_case_types)]
+pub struct lwip_tcp_rust_info {
+    /// `enum tcp_state`.
+    pub state: u8,
+    /// LWIP_TCP_RUST_OPT_x: what both sides have agreed on.
+    pub options: u8,
+    /// Timeouts in a row without an answer.
+    pub retries: u8,
+    /// 1 while fast recovery is under way.
+    pub in_recovery: u8,
+    /// Smoothed round-trip time (RFC 6298), 0 before the first sample.
+    pub srtt_ms: u32,
+    /// Its mean deviation.
+    pub rttvar_ms: u32,
+    /// Retransmission timeout, back-off included.
+    pub rto_ms: u32,
+    /// Congestion window.
+    pub cwnd: u32,
+    /// Slow start threshold.
+    pub ssthresh: u32,
+    /// The peer's receive window.
+    pub snd_wnd: u32,
+    /// Our receive window.
+    pub rcv_wnd: u32,
+    /// Largest segment that is sent.
+    pub mss: u32,
+    /// Octets sent and not acknowledged.
+    pub in_flight: u32,
+    /// Free octets of the send buffer.
+    pub snd_buf: u32,
+    /// pbufs in the send queue.
+    pub snd_queuelen: u32,
+    /// Octets of ours that were acknowledged.
+    pub bytes_acked: u32,
+    /// Octets received in order.
+    pub bytes_received: u32,
+    /// Segments sent, retransmissions and pure ACKs included.
+    pub segments_sent: u32,
+    /// Segments received.
+    pub segments_received: u32,
+    /// Segments sent again.
+    pub retransmissions: u32,
+    /// Duplicate ACKs received.
+    pub duplicate_acks: u32,
+    /// Segments that wait out of sequence.
+    pub ooseq_segments: u32,
+}
+
+/// Window scaling (RFC 7323), in `options`.
+pub const LWIP_TCP_RUST_OPT_WND_SCALE: u8 = 1;
+/// Timestamps (RFC 7323), in `options`.
+pub const LWIP_TCP_RUST_OPT_TIMESTAMPS: u8 = 2;
+/// Selective acknowledgments (RFC 2018), in `options`.
+pub const LWIP_TCP_RUST_OPT_SACK: u8 = 4;
+
+/// The version of the core, null-terminated, for ever valid.
+#[unsafe(no_mangle)]
+pub extern "C" fn lwip_tcp_rust_version() -> *const c_char {
+    const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
+    VERSION.as_ptr().cast()
+}
+
+/// Fills `info` with what is known of the connection `pcb`.
+///
+/// Call it as any function of the raw API: with lwIP's core lock held. Returns ERR_OK, or ERR_ARG if `info` is NULL or
+/// `pcb` is no living connection (a listener, say); then `info` is unchanged.
+///
+/// # Safety
+/// `info` is null or points to a writable `lwip_tcp_rust_info`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lwip_tcp_rust_info(pcb: *const tcp_pcb, info: *mut lwip_tcp_rust_info) -> i8 {
+    // SAFETY: called as the raw API: (lock).
+    let core = unsafe { Core::enter() };
+    match core.find(pcb) {
+        Some(pcb) if !info.is_null() => {
+            // SAFETY: the caller's.
+            unsafe { info.write(describe(pcb)) };
+            0
+        }
+        _ => super::Error::ARG.code(),
+    }
+}
+
+fn describe(pcb: Pcb<'_>) -> lwip_tcp_rust_info {
+    let milliseconds = |ticks: i16| ticks.max(0) as u32 * config::TCP_SLOW_INTERVAL;
+    let syn = u32::from(pcb.lastack() != pcb.iss());
+    lwip_tcp_rust_info {
+        state: pcb.state() as u8,
+        options: options(pcb),
+        retries: pcb.nrtx(),
+        in_recovery: pcb.has(Bit::IN_FAST_RECOVERY).into(),
+        srtt_ms: milliseconds(pcb.sa()) / 8,
+        rttvar_ms: milliseconds(pcb.sv()) / 4,
+        rto_ms: milliseconds(pcb.rto()),
+        cwnd: pcb.cwnd().into(),
+        ssthresh: pcb.ssthresh().into(),
+        snd_wnd: pcb.snd_wnd().into(),
+        rcv_wnd: pcb.rcv_wnd().into(),
+        mss: pcb.mss().into(),
+        in_flight: pcb.snd_nxt() - pcb.lastack(),
+        snd_buf: pcb.snd_buf().into(),
+        snd_queuelen: pcb.snd_queuelen().into(),
+        bytes_acked: (pcb.lastack() - pcb.iss()).saturating_sub(syn),
+        bytes_received: (pcb.rcv_nxt() - pcb.irs()).saturating_sub(1),
+        segments_sent: pcb.segments_out(),
+        segments_received: pcb.segments_in(),
+        retransmissions: pcb.retransmissions().into(),
+        duplicate_acks: pcb.duplicate_acks().into(),
+        ooseq_segments: crate::components::rod::ooseq_len(pcb),
+    }
+}
+
+fn options(pcb: Pcb<'_>) -> u8 {
+    let mut options = 0;
+    #[cfg(lwip_wnd_scale)]
+    if pcb.has(Bit::WND_SCALE) {
+        options |= LWIP_TCP_RUST_OPT_WND_SCALE;
+    }
+    #[cfg(lwip_tcp_timestamps)]
+    if pcb.has(Bit::TIMESTAMPS) {
+        options |= LWIP_TCP_RUST_OPT_TIMESTAMPS;
+    }
+    #[cfg(lwip_tcp_sack_out)]
+    if pcb.has(Bit::SACK) {
+        options |= LWIP_TCP_RUST_OPT_SACK;
+    }
+    let _ = pcb;
+    options
+}

@@ -1,0 +1,358 @@
+//! lwIP's packet buffers.
+
+use super::bindings as c;
+use crate::wire::{HEADER_LEN, SeqNum};
+use core::mem::ManuallyDrop;
+use core::ptr::{NonNull, null_mut};
+
+/// Where in a packet a new pbuf's payload is to start, that is how much room for headers it gets in front.
+#[derive(Clone, Copy)]
+pub(crate) enum Layer {
+    /// Room for IP and TCP header: the payload is data (with options in front).
+    Transport,
+    /// Room for the IP header: the payload is a TCP segment.
+    Ip,
+    /// No room: the payload is appended to another pbuf.
+    Raw,
+}
+
+/// One owned reference to a chain of pbufs; dropping it is pbuf_free.
+pub(crate) struct Pbuf(NonNull<c::pbuf>);
+
+impl Drop for Pbuf {
+    fn drop(&mut self) {
+        // SAFETY: (pbuf): we own this reference and give it up.
+        unsafe { c::pbuf_free(self.0.as_ptr()) };
+    }
+}
+
+impl Pbuf {
+    /// Takes over a reference.
+    ///
+    /// # Safety
+    /// `p` is null or a well-formed chain, and the caller owns the reference that it hands over.
+    pub(crate) unsafe fn from_raw(p: *mut c::pbuf) -> Option<Self> {
+        NonNull::new(p).map(Self)
+    }
+
+    /// Hands the reference over to C.
+    pub(crate) fn into_raw(self) -> *mut c::pbuf {
+        ManuallyDrop::new(self).0.as_ptr()
+    }
+
+    pub(crate) fn as_ptr(&self) -> *mut c::pbuf {
+        self.0.as_ptr()
+    }
+
+    /// A PBUF_RAM pbuf (contiguous, one member) of `len` octets.
+    pub(crate) fn alloc(layer: Layer, len: u16) -> Option<Self> {
+        Self::alloc_type(layer, len, c::pbuf_type_PBUF_RAM)
+    }
+
+    /// A PBUF_ROM pbuf that refers to `len` octets of the application at `data`, which it keeps until they are
+    /// acknowledged (tcp_write without TCP_WRITE_FLAG_COPY). The payload is only ever read.
+    pub(crate) fn reference(layer: Layer, data: AppData) -> Option<Self> {
+        let p = Self::alloc_type(layer, data.len, c::pbuf_type_PBUF_ROM)?;
+        // SAFETY: (pbuf): a PBUF_ROM pbuf is a struct pbuf_rom with the payload pointer at the same place.
+        unsafe { (*p.0.as_ptr()).payload = data.ptr.as_ptr().cast() };
+        Some(p)
+    }
+
+    fn alloc_type(layer: Layer, len: u16, kind: c::pbuf_type) -> Option<Self> {
+        let layer = match layer {
+            Layer::Transport => c::pbuf_layer_PBUF_TRANSPORT,
+            Layer::Ip => c::pbuf_layer_PBUF_IP,
+            Layer::Raw => c::pbuf_layer_PBUF_RAW,
+        };
+        // SAFETY: pbuf_alloc gives null or a new pbuf with one reference, ours.
+        unsafe { Self::from_raw(c::pbuf_alloc(layer, len, kind)) }
+    }
+
+    /// Octets in the whole chain.
+    pub(crate) fn tot_len(&self) -> u16 {
+        // SAFETY: (pbuf)
+        unsafe { (*self.0.as_ptr()).tot_len }
+    }
+
+    /// Octets in the first member.
+    pub(crate) fn len(&self) -> u16 {
+        // SAFETY: (pbuf)
+        unsafe { (*self.0.as_ptr()).len }
+    }
+
+    /// Members of the chain.
+    pub(crate) fn clen(&self) -> u16 {
+        // SAFETY: (pbuf)
+        unsafe { c::pbuf_clen(self.0.as_ptr()) }
+    }
+
+    /// The octets of the first member.
+    pub(crate) fn first(&self) -> &[u8] {
+        // SAFETY: (pbuf); the borrow ends before anybody else gets at the pbuf, since that takes `self`.
+        unsafe {
+            let p = self.0.as_ptr();
+            core::slice::from_raw_parts((*p).payload.cast::<u8>(), usize::from((*p).len))
+        }
+    }
+
+    /// The same, to write.
+    pub(crate) fn first_mut(&mut self) -> &mut [u8] {
+        // SAFETY: (pbuf); as in `first`. Only PBUF_RAM pbufs that we allocated are written.
+        unsafe {
+            let p = self.0.as_ptr();
+            core::slice::from_raw_parts_mut((*p).payload.cast::<u8>(), usize::from((*p).len))
+        }
+    }
+
+    /// Copies octets from `offset` of the chain on into `target`; says how many there were.
+    pub(crate) fn copy_to(&self, target: &mut [u8], offset: u16) -> u16 {
+        let len = target.len().min(usize::from(u16::MAX)) as u16;
+        // SAFETY: (pbuf); at most `len` octets are written to `target`.
+        unsafe { c::pbuf_copy_partial(self.0.as_ptr(), target.as_mut_ptr().cast(), len, offset) }
+    }
+
+    /// Appends a chain.
+    pub(crate) fn cat(&mut self, tail: Self) {
+        // SAFETY: (pbuf); the reference to `tail` goes over to the chain.
+        unsafe { c::pbuf_cat(self.0.as_ptr(), tail.into_raw()) }
+    }
+
+    /// Cuts the chain's end off.
+    pub(crate) fn truncate(&mut self, len: u16) {
+        if len < self.tot_len() {
+            // SAFETY: (pbuf); shrinking only.
+            unsafe { c::pbuf_realloc(self.0.as_ptr(), len) };
+        }
+    }
+
+    /// Makes `count` octets of a new PBUF_RAM pbuf's end unused: they are kept behind the payload for later.
+    #[cfg(tcp_oversize)]
+    pub(crate) fn reserve_behind(&mut self, len: u16) -> u16 {
+        let spare = self.len().saturating_sub(len);
+        // SAFETY: (pbuf); a chain of one member only gets shorter.
+        unsafe {
+            let p = self.0.as_ptr();
+            (*p).len -= spare;
+            (*p).tot_len = (*p).len;
+        }
+        spare
+    }
+
+    /// Removes `count` octets (at most all) from the chain's front. Members stay, emptied, so that what was stored in
+    /// the first one, such as the TCP header of the segment, stays readable.
+    pub(crate) fn trim_front(&mut self, count: u16) {
+        let mut left = count.min(self.tot_len());
+        let total = self.tot_len() - left;
+        let mut p = self.0.as_ptr();
+        // SAFETY: (pbuf): `left` is at most the sum of the members' lengths, so the walk ends within the chain.
+        unsafe {
+            while left > (*p).len {
+                left -= (*p).len;
+                (*p).tot_len = total;
+                (*p).len = 0;
+                if (*p).next.is_null() {
+                    return;
+                }
+                p = (*p).next;
+            }
+            c::pbuf_remove_header(p, usize::from(left));
+        }
+    }
+
+    /// The application is to be told to push the data on (PSH).
+    pub(crate) fn mark_push(&mut self) {
+        self.set_flag(c::PBUF_FLAG_PUSH);
+    }
+
+    /// A FIN follows these data.
+    pub(crate) fn mark_fin(&mut self) {
+        self.set_flag(c::PBUF_FLAG_TCP_FIN);
+    }
+
+    fn set_flag(&mut self, flag: u32) {
+        // SAFETY: (pbuf)
+        unsafe { (*self.0.as_ptr()).flags |= flag as u8 };
+    }
+
+    /// Whether a FIN follows these data.
+    pub(crate) fn has_fin(&self) -> bool {
+        // SAFETY: (pbuf)
+        unsafe { u32::from((*self.0.as_ptr()).flags) & c::PBUF_FLAG_TCP_FIN != 0 }
+    }
+
+    /// Splits off what is more than `tot_len` can count or recv can take at once: 64 kB.
+    #[cfg(all(tcp_queue_ooseq, lwip_wnd_scale))]
+    pub(crate) fn split_64k(&mut self) -> Option<Self> {
+        let mut rest = null_mut();
+        // SAFETY: (pbuf); the reference to what is split off is ours.
+        unsafe {
+            c::pbuf_split_64k(self.0.as_ptr(), &mut rest);
+            Self::from_raw(rest)
+        }
+    }
+
+    /// Without window scaling a window's data fit.
+    #[cfg(not(all(tcp_queue_ooseq, lwip_wnd_scale)))]
+    pub(crate) fn split_64k(&mut self) -> Option<Self> {
+        let _ = null_mut::<()>;
+        None
+    }
+
+    /// Prepends room for a TCP header.
+    pub(crate) fn add_header(&mut self) -> bool {
+        // SAFETY: (pbuf); fails without effect if there is no room.
+        unsafe { c::pbuf_add_header(self.0.as_ptr(), usize::from(HEADER_LEN)) == 0 }
+    }
+
+    /// Where the payload starts.
+    pub(crate) fn payload(&self) -> *mut u8 {
+        // SAFETY: (pbuf)
+        unsafe { (*self.0.as_ptr()).payload.cast() }
+    }
+}
+
+/// Octets that the application asked to send, somewhere in its memory.
+///
+/// What tcp_write is given is only a promise of the application: `len` readable octets at `ptr`. They are copied or
+/// referred to, never turned into a slice, because without the copy flag the application may even change them.
+#[derive(Clone, Copy)]
+pub(crate) struct AppData {
+    ptr: NonNull<u8>,
+    len: u16,
+}
+
+impl AppData {
+    /// # Safety
+    /// `len` octets at `ptr` are readable, until they are acknowledged if they are not copied.
+    pub(crate) unsafe fn new(ptr: *const u8, len: u16) -> Option<Self> {
+        NonNull::new(ptr.cast_mut()).map(|ptr| Self { ptr, len })
+    }
+
+    pub(crate) fn len(self) -> u16 {
+        self.len
+    }
+
+    /// Splits the first `at` octets (at most all) off.
+    pub(crate) fn split(self, at: u16) -> (Self, Self) {
+        let at = at.min(self.len);
+        // SAFETY: still inside the application's octets, or one past them.
+        let rest = unsafe { self.ptr.add(usize::from(at)) };
+        (Self { len: at, ..self }, Self { ptr: rest, len: self.len - at })
+    }
+
+    /// Whether these octets follow in memory on those that end at `end`.
+    pub(crate) fn starts_at(self, end: *const u8) -> bool {
+        core::ptr::eq(self.ptr.as_ptr(), end)
+    }
+
+    /// Copies all octets to the start of `target` if they fit, and sums them up for the checksum if that is done on
+    /// copy (LWIP_CHECKSUM_ON_COPY).
+    pub(crate) fn copy_to(self, target: &mut [u8]) -> Checksum {
+        let Some(target) = target.get_mut(..usize::from(self.len)) else { return Checksum::default() };
+        // SAFETY: `len` octets are readable by `new` and writable in `target`, which is our own pbuf, not theirs.
+        unsafe {
+            #[cfg(tcp_checksum_on_copy)]
+            {
+                let sum = c::lwip_tcp_rust_chksum_copy(target.as_mut_ptr().cast(), self.ptr.as_ptr().cast(), self.len);
+                Checksum::default().append(sum, self.len)
+            }
+            #[cfg(not(tcp_checksum_on_copy))]
+            {
+                core::ptr::copy_nonoverlapping(self.ptr.as_ptr(), target.as_mut_ptr(), target.len());
+                Checksum::default()
+            }
+        }
+    }
+
+    /// The same sum for octets that are referred to.
+    pub(crate) fn sum(self) -> Checksum {
+        #[cfg(tcp_checksum_on_copy)]
+        {
+            // SAFETY: `len` octets are readable by `new`.
+            let sum = !unsafe { c::inet_chksum(self.ptr.as_ptr().cast(), self.len) };
+            Checksum::default().append(sum, self.len)
+        }
+        #[cfg(not(tcp_checksum_on_copy))]
+        Checksum::default()
+    }
+}
+
+/// The Internet checksum of a segment's data, summed up piece by piece (lwIP's `chksum` and `chksum_swapped`: after an
+/// odd number of octets the next piece starts in the middle of a 16-bit word).
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Checksum {
+    #[cfg(tcp_checksum_on_copy)]
+    pub(crate) sum: u16,
+    #[cfg(tcp_checksum_on_copy)]
+    pub(crate) swapped: bool,
+}
+
+impl Checksum {
+    /// Adds a piece of `len` octets whose sum is `sum`.
+    #[cfg(tcp_checksum_on_copy)]
+    pub(crate) fn append(self, sum: u16, len: u16) -> Self {
+        let total = u32::from(self.sum) + u32::from(sum);
+        let folded = (total & 0xffff) as u16 + (total >> 16) as u16;
+        if len & 1 != 0 { Self { sum: folded.swap_bytes(), swapped: !self.swapped } } else { Self { sum: folded, ..self } }
+    }
+
+    /// Adds a piece of `len` octets that was summed up by itself.
+    pub(crate) fn append_piece(self, piece: Self, len: u16) -> Self {
+        #[cfg(tcp_checksum_on_copy)]
+        {
+            self.append(piece.in_order(), len)
+        }
+        #[cfg(not(tcp_checksum_on_copy))]
+        {
+            let _ = (piece, len);
+            self
+        }
+    }
+
+    /// The sum with its octets in the order of the data.
+    #[cfg(tcp_checksum_on_copy)]
+    pub(crate) fn in_order(self) -> u16 {
+        if self.swapped { self.sum.swap_bytes() } else { self.sum }
+    }
+}
+
+/// Sums up the last `len` octets of a chain, member by member.
+#[cfg(tcp_checksum_on_copy)]
+pub(crate) fn sum_tail(p: &Pbuf, len: u16) -> Checksum {
+    let mut skip = p.tot_len().saturating_sub(len);
+    let mut member = p.as_ptr();
+    let mut sum = Checksum::default();
+    // SAFETY: (pbuf): the walk ends with the chain; `skip` is at most the member's length where it is added.
+    unsafe {
+        while !member.is_null() {
+            let in_member = (*member).len;
+            if skip < in_member {
+                let start = (*member).payload.cast::<u8>().add(usize::from(skip));
+                let count = in_member - skip;
+                sum = sum.append(!c::inet_chksum(start.cast(), count), count);
+                skip = 0;
+            } else {
+                skip -= in_member;
+            }
+            member = (*member).next;
+        }
+    }
+    sum
+}
+
+/// Rewrites the header of a received segment in host byte order, as lwIP's C does: hooks and the out-of-sequence queue
+/// read it so.
+pub(crate) fn header_to_host(header: *mut c::tcp_hdr, seq: SeqNum) {
+    // SAFETY: (pbuf): `header` is the start of a received segment that is at least a header long and that this call of
+    // tcp_input owns. The struct is packed, so alignment does not matter.
+    unsafe {
+        #[cfg(hook_tcp_inpacket_pcb)]
+        {
+            (*header).src = u16::from_be((*header).src);
+            (*header).dest = u16::from_be((*header).dest);
+            (*header).ackno = u32::from_be((*header).ackno);
+            (*header).wnd = u16::from_be((*header).wnd);
+        }
+        (*header).seqno = seq.raw();
+    }
+}

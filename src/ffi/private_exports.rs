@@ -1,0 +1,442 @@
+//! What lwip/priv/tcp_priv.h declares: the functions that IP, timers.c, pbuf.c and lwIP's unit tests call.
+
+use super::bindings as c;
+use super::exports::{connection, connection_id, enter};
+use super::globals::List;
+use super::ip::{Addr, Netif};
+use super::pbuf::Pbuf;
+use super::{Error, to_err_t};
+use crate::components::{flow_control, rod};
+use crate::output::{self, Reset};
+use crate::pcb::{Core, Pcb, PcbId, SegBox};
+use crate::wire::{Flags, SeqNum};
+use crate::{api, input, segmentation, timer};
+
+/// lwIP starts: draws the secrets of this run.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_init() {
+    // SAFETY: called by lwip_init(), before anything else of TCP: nobody holds or needs the lock.
+    let core = unsafe { Core::enter() };
+    api::init(&core);
+}
+
+/// Every TCP_TMR_INTERVAL: both timers.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_tmr() {
+    timer::both(&mut enter());
+}
+
+/// Every TCP_SLOW_INTERVAL.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_slowtmr() {
+    timer::slow(&mut enter());
+}
+
+/// Every TCP_FAST_INTERVAL.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_fasttmr() {
+    timer::fast(&mut enter());
+}
+
+/// A driver that returned an error has room again.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_txnow() {
+    timer::retry_output(&mut enter());
+}
+
+/// IP hands in a segment; takes `p` over.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn tcp_input(p: *mut c::pbuf, netif: *mut c::netif) {
+    let mut core = enter();
+    // SAFETY: IP's packet, whose reference it gives up, and its interface.
+    if let (Some(p), netif) = unsafe { (Pbuf::from_raw(p), Netif::from_raw(netif)) } {
+        input::input(&mut core, p, netif);
+    }
+}
+
+/// Frees a PCB that is on no list.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_free(pcb: *mut c::tcp_pcb) {
+    let mut core = enter();
+    if let Ok(id) = connection_id(&core, pcb) {
+        core.free(id);
+    }
+}
+
+/// Runs an action on a connection by its name.
+fn with(pcb: *mut c::tcp_pcb, action: impl FnOnce(&mut Core, PcbId) -> super::Result) -> c::err_t {
+    let mut core = enter();
+    to_err_t(connection_id(&core, pcb).and_then(|id| action(&mut core, id)))
+}
+
+/// Runs an action on a connection that only changes it.
+fn on(pcb: *mut c::tcp_pcb, action: impl FnOnce(Pcb<'_>) -> super::Result) -> c::err_t {
+    to_err_t(connection(&enter(), pcb).map_or(Err(Error::ARG), action))
+}
+
+/// An ACK without data.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_send_empty_ack(pcb: *mut c::tcp_pcb) -> c::err_t {
+    with(pcb, output::send_empty_ack)
+}
+
+/// Queues the first segment in flight to be sent again.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_rexmit(pcb: *mut c::tcp_pcb) -> c::err_t {
+    on(pcb, |pcb| if rod::retransmit_first(pcb) { Ok(()) } else { Err(Error::VAL) })
+}
+
+/// Queues all segments in flight to be sent again.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_rexmit_rto_prepare(pcb: *mut c::tcp_pcb) -> c::err_t {
+    on(pcb, |pcb| if rod::retransmit_all(pcb) { Ok(()) } else { Err(Error::VAL) })
+}
+
+/// Sends what the function above queued.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_rexmit_rto_commit(pcb: *mut c::tcp_pcb) {
+    with(pcb, |core, id| {
+        if let Some(pcb) = core.get(id) {
+            rod::on_resent(pcb);
+        }
+        output::output(core, id)
+    });
+}
+
+/// Both.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_rexmit_rto(pcb: *mut c::tcp_pcb) {
+    with(pcb, |core, id| {
+        api::retransmit_after_timeout(core, id);
+        Ok(())
+    });
+}
+
+/// Fast retransmit.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_rexmit_fast(pcb: *mut c::tcp_pcb) {
+    on(pcb, |pcb| {
+        api::fast_retransmit(pcb);
+        Ok(())
+    });
+}
+
+/// Updates the announced window; returns by how much its right edge moved.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_update_rcv_ann_wnd(pcb: *mut c::tcp_pcb) -> u32 {
+    connection(&enter(), pcb).map_or(0, flow_control::update_announced_window)
+}
+
+/// Offers data again that the application refused.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_process_refused_data(pcb: *mut c::tcp_pcb) -> c::err_t {
+    with(pcb, api::process_refused_data)
+}
+
+/// Frees all that a connection has queued.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_pcb_purge(pcb: *mut c::tcp_pcb) {
+    on(pcb, |pcb| {
+        api::purge(pcb);
+        Ok(())
+    });
+}
+
+/// Takes a PCB off a list.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_pcb_remove(list: *mut *mut c::tcp_pcb, pcb: *mut c::tcp_pcb) {
+    if let Some(list) = List::at(list) {
+        with(pcb, |core, id| {
+            api::remove(core, id, list);
+            Ok(())
+        });
+    }
+}
+
+/// Frees a chain of segments.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn tcp_segs_free(seg: *mut c::tcp_seg) {
+    let mut next = seg;
+    // SAFETY: segments of the caller, linked and null-terminated.
+    while let Some(seg) = unsafe { SegBox::from_raw(next) } {
+        // SAFETY: as above.
+        next = unsafe { (&raw const (*next).next).read_unaligned() };
+        drop(seg);
+    }
+}
+
+/// Frees a segment.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn tcp_seg_free(seg: *mut c::tcp_seg) {
+    // SAFETY: null or a segment of the caller.
+    drop(unsafe { SegBox::from_raw(seg) });
+}
+
+/// A copy of a segment that refers to the same pbufs; NULL without memory.
+#[cfg(tcp_queue_ooseq)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn tcp_seg_copy(seg: *mut c::tcp_seg) -> *mut c::tcp_seg {
+    // SAFETY: a segment of the caller, and new memory for one.
+    unsafe {
+        let copy = c::lwip_tcp_rust_memp_malloc(c::memp_t_MEMP_TCP_SEG).cast::<c::tcp_seg>();
+        if !seg.is_null() && !copy.is_null() {
+            copy.write_unaligned(seg.read_unaligned());
+            c::pbuf_ref((&raw const (*seg).p).read_unaligned());
+        }
+        copy
+    }
+}
+
+/// Queues our FIN.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_send_fin(pcb: *mut c::tcp_pcb) -> c::err_t {
+    on(pcb, segmentation::send_fin)
+}
+
+/// Queues a segment with SYN or FIN.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_enqueue_flags(pcb: *mut c::tcp_pcb, flags: u8) -> c::err_t {
+    let flags = Flags::from_bits(flags);
+    on(pcb, |pcb| {
+        if flags.has(Flags::SYN | Flags::FIN) { segmentation::enqueue_flags(pcb, flags) } else { Err(Error::ARG) }
+    })
+}
+
+/// The addresses and ports of a reset that C asks for.
+///
+/// # Safety
+/// Both addresses are readable, or null, which gives none.
+unsafe fn reset(
+    seq: u32,
+    ack: u32,
+    local: *const c::ip_addr_t,
+    remote: *const c::ip_addr_t,
+    local_port: u16,
+    remote_port: u16,
+) -> Option<Reset> {
+    let (seq, ack) = (SeqNum::new(seq), SeqNum::new(ack));
+    // SAFETY: the caller's.
+    let (local, remote) = unsafe { (Addr::from_raw(local)?.get(), Addr::from_raw(remote)?.get()) };
+    Some(Reset { seq, ack, local, remote, local_port, remote_port })
+}
+
+/// Sends a reset; `pcb` may be NULL.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn tcp_rst(
+    pcb: *const c::tcp_pcb,
+    seq: u32,
+    ack: u32,
+    local: *const c::ip_addr_t,
+    remote: *const c::ip_addr_t,
+    local_port: u16,
+    remote_port: u16,
+) {
+    let mut core = enter();
+    let id = core.find(pcb).map(Pcb::id);
+    // SAFETY: addresses of the caller.
+    if let Some(reset) = unsafe { reset(seq, ack, local, remote, local_port, remote_port) } {
+        output::send_reset(&mut core, &reset, id, None);
+    }
+}
+
+/// Sends a reset by an interface.
+#[cfg(lwip_2_2)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn tcp_rst_netif(
+    netif: *mut c::netif,
+    seq: u32,
+    ack: u32,
+    local: *const c::ip_addr_t,
+    remote: *const c::ip_addr_t,
+    local_port: u16,
+    remote_port: u16,
+) {
+    // SAFETY: an interface and addresses of the caller.
+    unsafe {
+        if let (Some(reset), Some(netif)) =
+            (reset(seq, ack, local, remote, local_port, remote_port), Netif::from_raw(netif))
+        {
+            output::send_reset(&mut enter(), &reset, None, Some(netif));
+        }
+    }
+}
+
+/// An initial sequence number. That of a connection is by RFC 6528; something that has no 4-tuple, such as a PCB that was
+/// just made, has nothing to hash: it gets lwIP's counter.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_next_iss(pcb: *mut c::tcp_pcb) -> u32 {
+    let core = enter();
+    if let Some(pcb) = core.find(pcb).filter(|pcb| pcb.remote_port() != 0 || cfg!(hook_tcp_isn)) {
+        return api::initial_sequence_number(pcb).raw();
+    }
+    let iss = core.iss().wrapping_add(core.ticks());
+    core.set_iss(iss);
+    iss
+}
+
+/// Sends a keep-alive probe.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_keepalive(pcb: *mut c::tcp_pcb) -> c::err_t {
+    with(pcb, output::send_keep_alive)
+}
+
+/// Splits the first unsent segment.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_split_unsent_seg(pcb: *mut c::tcp_pcb, split: u16) -> c::err_t {
+    on(pcb, |pcb| segmentation::split_front(pcb, split))
+}
+
+/// Sends a zero-window probe.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_zero_window_probe(pcb: *mut c::tcp_pcb) -> c::err_t {
+    with(pcb, output::send_window_probe)
+}
+
+/// tcp_input is to free the PCB that it works on.
+#[unsafe(no_mangle)]
+extern "C" fn tcp_trigger_input_pcb_close() {
+    enter().set_input_closed(true);
+}
+
+/// `mss`, or what the interface leaves.
+#[cfg(tcp_calculate_eff_send_mss)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn tcp_eff_send_mss_netif(mss: u16, netif: *mut c::netif, dst: *const c::ip_addr_t) -> u16 {
+    // SAFETY: null or an interface and an address of the caller.
+    unsafe {
+        match Addr::from_raw(dst) {
+            Some(dst) => output::effective_mss(mss, Netif::from_raw(netif), dst),
+            None => mss,
+        }
+    }
+}
+
+/// The recv callback of a connection without one.
+#[cfg(lwip_callback_api)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn tcp_recv_null(
+    _arg: *mut core::ffi::c_void,
+    pcb: *mut c::tcp_pcb,
+    p: *mut c::pbuf,
+    err: c::err_t,
+) -> c::err_t {
+    let mut core = enter();
+    // SAFETY: null or received data, whose reference comes with them.
+    let data = unsafe { Pbuf::from_raw(p) };
+    to_err_t(connection_id(&core, pcb).and_then(|id| {
+        if data.is_none() && err == 0 {
+            return api::close(&mut core, id);
+        }
+        api::recv_null(&mut core, id, data);
+        Ok(())
+    }))
+}
+
+/// The accept callback of a listener without one: nobody wants the connection.
+#[cfg(lwip_callback_api)]
+pub(super) unsafe extern "C" fn accept_null(
+    _arg: *mut core::ffi::c_void,
+    pcb: *mut c::tcp_pcb,
+    _err: c::err_t,
+) -> c::err_t {
+    with(pcb, |core, id| {
+        api::abandon(core, id, true);
+        Ok(())
+    });
+    Error::ABRT.code()
+}
+
+/// The recv callback that a new PCB has.
+#[cfg(lwip_callback_api)]
+pub(super) const DEFAULT_RECV: unsafe extern "C" fn(
+    *mut core::ffi::c_void,
+    *mut c::tcp_pcb,
+    *mut c::pbuf,
+    c::err_t,
+) -> c::err_t = tcp_recv_null;
+
+/// An interface's address changed; NULL or an address of all zeros: it has none any more.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn tcp_netif_ip_addr_changed(old: *const c::ip_addr_t, new: *const c::ip_addr_t) {
+    let mut core = enter();
+    // SAFETY: null or addresses of the caller.
+    let (old, new) = unsafe { (Addr::from_raw(old).map(Addr::get), Addr::from_raw(new).map(Addr::get)) };
+    if let Some(old) = old {
+        api::address_changed(&mut core, old, new);
+    }
+}
+
+/// Memory is short: frees what was received out of sequence.
+#[cfg(tcp_queue_ooseq)]
+#[unsafe(no_mangle)]
+extern "C" fn tcp_free_ooseq(pcb: *mut c::tcp_pcb) {
+    on(pcb, |pcb| {
+        rod::free_ooseq(pcb);
+        Ok(())
+    });
+}
+
+/// The passive_open callbacks of external arguments.
+#[cfg(lwip_tcp_pcb_ext_args)]
+#[unsafe(no_mangle)]
+extern "C" fn tcp_ext_arg_invoke_callbacks_passive_open(
+    listener: *mut c::tcp_pcb_listen,
+    pcb: *mut c::tcp_pcb,
+) -> c::err_t {
+    to_err_t(crate::pcb::Listener::passive_open(&mut enter(), listener, pcb))
+}
+
+/// The functions that print, for TCP_DEBUG and its likes.
+#[cfg(tcp_debug_functions)]
+mod debug {
+    use super::*;
+    use crate::ffi::diagnostics::{Event, debug};
+    use crate::pcb::State;
+    use crate::wire::Header;
+
+    /// Prints a header.
+    #[unsafe(no_mangle)]
+    unsafe extern "C" fn tcp_debug_print(header: *const c::tcp_hdr) {
+        if !header.is_null() {
+            // SAFETY: a header of the caller; any octets are one.
+            let header = Header::parse(unsafe { &*header.cast::<[u8; 20]>() });
+            debug(Event::HeaderPorts, header.src.into(), header.dst.into());
+            debug(Event::HeaderNumbers, header.seq.raw(), header.ack.raw());
+            tcp_debug_print_flags(header.flags.bits());
+        }
+    }
+
+    /// Prints control bits.
+    #[unsafe(no_mangle)]
+    extern "C" fn tcp_debug_print_flags(flags: u8) {
+        debug(Event::HeaderFlags, flags.into(), 0);
+    }
+
+    /// Prints the name of a state.
+    #[unsafe(no_mangle)]
+    extern "C" fn tcp_debug_print_state(state: c::tcp_state) {
+        debug(Event::StateEntered, 0, State::from_raw(state) as u32);
+    }
+
+    /// Prints all PCBs.
+    #[unsafe(no_mangle)]
+    extern "C" fn tcp_debug_print_pcbs() {
+        let core = enter();
+        for list in [List::Active, List::TimeWait] {
+            for pcb in core.iter(list) {
+                debug(Event::HeaderPorts, pcb.local_port().into(), pcb.remote_port().into());
+                debug(Event::HeaderNumbers, pcb.snd_nxt().raw(), pcb.rcv_nxt().raw());
+                debug(Event::StateEntered, pcb.local_port().into(), pcb.state() as u32);
+            }
+        }
+    }
+
+    /// 1 if every PCB's state fits the list that it is on.
+    #[unsafe(no_mangle)]
+    extern "C" fn tcp_pcbs_sane() -> i16 {
+        let core = enter();
+        let active = core.iter(List::Active).all(|pcb| !matches!(pcb.state(), State::Closed | State::Listen | State::TimeWait));
+        let waiting = core.iter(List::TimeWait).all(|pcb| pcb.state() == State::TimeWait);
+        i16::from(active && waiting)
+    }
+}

@@ -1,0 +1,762 @@
+//! One segment's way in: validate, demultiplex, state machine, components, callbacks (RFC 9293 3.10.7).
+
+#![forbid(unsafe_code)]
+
+use crate::api;
+use crate::components::rod::{AckWish, Incoming, Recovery};
+use crate::components::{congestion_control as cc, connection_management as cm, flow_control, rod};
+use crate::ffi::callbacks::Delivery;
+use crate::ffi::diagnostics::{Event, debug, mib2_stat, tcp_stat};
+use crate::ffi::ip::{Netif, Packet};
+use crate::ffi::pbuf::Pbuf;
+use crate::ffi::{Error, Wnd, bindings::tcp_hdr};
+use crate::output::{Reset, effective_mss, output, send_empty_ack, send_reset};
+use crate::pcb::{Bit, Core, List, Listener, Pcb, PcbId, State, Tuple};
+use crate::segmentation;
+use crate::wire::{Flags, HEADER_LEN, Header, MAX_OPTIONS_LEN, Options, SeqNum};
+
+/// The segment being processed: the SEG.x variables of RFC 9293 3.3.1.
+struct Segment {
+    header: Header,
+    /// SEG.LEN: data, SYN and FIN.
+    seq_len: u32,
+    options: Options,
+    /// Its data; none once they are with reassembly.
+    data: Option<Pbuf>,
+    raw_header: *mut tcp_hdr,
+}
+
+impl Segment {
+    fn has(&self, flags: Flags) -> bool {
+        self.header.flags.has(flags)
+    }
+}
+
+/// Why a segment is dropped before anybody has looked at it.
+enum Malformed {
+    /// Too short for what it says it has.
+    Length,
+    /// For more than one host.
+    Destination,
+    /// Wrong checksum.
+    Checksum,
+}
+
+/// What a segment brings for the application.
+#[derive(Default)]
+struct News {
+    /// Octets of ours that were acknowledged.
+    acked: Wnd,
+    /// Data in order.
+    data: Option<Pbuf>,
+    /// The peer's FIN.
+    fin: bool,
+    /// LAST-ACK is over: the connection is closed on both sides.
+    closed: bool,
+}
+
+/// How processing goes on.
+enum Outcome {
+    /// Tell the application the news.
+    Deliver,
+    /// The peer has reset the connection.
+    Reset,
+    /// The PCB is gone already.
+    Gone,
+}
+
+/// tcp_input: takes a segment that IP received on `netif`, payload at the TCP header.
+pub(crate) fn input(core: &mut Core, p: Pbuf, netif: Option<Netif>) {
+    tcp_stat!(recv);
+    mib2_stat!(tcpinsegs);
+    match parse(core, p, netif) {
+        Ok(segment) => demultiplex(core, segment),
+        Err(reason) => {
+            match reason {
+                Malformed::Length => tcp_stat!(lenerr),
+                Malformed::Destination => tcp_stat!(proterr),
+                Malformed::Checksum => tcp_stat!(chkerr),
+            }
+            debug(Event::Discarded, 0, reason as u32);
+            drop_counted();
+        }
+    }
+}
+
+fn drop_counted() {
+    tcp_stat!(drop);
+    mib2_stat!(tcpinerrs);
+}
+
+/// RFC 9293 3.1: checks lengths and checksum, and takes header and options off the data.
+fn parse(core: &Core, mut p: Pbuf, netif: Option<Netif>) -> Result<Segment, Malformed> {
+    let packet = Packet::current(core);
+    let raw_header = p.payload().cast::<tcp_hdr>();
+    let header = Header::parse(p.first().first_chunk().ok_or(Malformed::Length)?);
+    if packet.is_to_many() {
+        return Err(Malformed::Destination);
+    }
+    if !packet.checksum_ok(&p, netif) {
+        return Err(Malformed::Checksum);
+    }
+    if header.len < HEADER_LEN || header.len > p.tot_len() {
+        return Err(Malformed::Length);
+    }
+    let options = parse_options(&p, header.len);
+    p.trim_front(header.len);
+    if header.flags.has(Flags::PSH) {
+        p.mark_push();
+    }
+    let seq_len = u32::from(p.tot_len()) + u32::from(header.flags.has(Flags::SYN | Flags::FIN));
+    // SEG.LEN has to fit 16 bits, as an IP packet's length does.
+    if seq_len > 0xffff {
+        return Err(Malformed::Length);
+    }
+    Ok(Segment { header, seq_len, options, data: Some(p), raw_header })
+}
+
+/// Options lie in the first pbuf as a rule; where they do not, they are copied together.
+fn parse_options(p: &Pbuf, header_len: u16) -> Options {
+    let area = usize::from(HEADER_LEN)..usize::from(header_len);
+    if area.is_empty() {
+        return Options::default();
+    }
+    if let Some(area) = p.first().get(area.clone()) {
+        return Options::parse(area);
+    }
+    let mut copy = [0; MAX_OPTIONS_LEN];
+    let copied = copy.get_mut(..area.len()).map_or(0, |copy| p.copy_to(copy, HEADER_LEN));
+    Options::parse(copy.get(..usize::from(copied)).unwrap_or_default())
+}
+
+/// Finds whom a segment is for: a connection, else a listener, else nobody.
+fn demultiplex(core: &mut Core, mut segment: Segment) {
+    let packet = Packet::current(core);
+    let tuple = Tuple {
+        local: packet.dst(),
+        local_port: segment.header.dst,
+        remote: packet.src(),
+        remote_port: segment.header.src,
+    };
+    let netif_index = packet.netif().map_or(0, Netif::index);
+    if let Some(pcb) = core.lookup(&tuple, netif_index) {
+        let id = pcb.id();
+        if pcb.state() == State::TimeWait {
+            if in_hook(id.as_ptr(), &segment) && !on_segment_in_time_wait(core, id, &segment) {
+                on_segment_in_closed(core, &segment, netif_index);
+            }
+        } else if in_hook(id.as_ptr(), &segment) {
+            on_segment(core, id, &mut segment);
+        }
+        return;
+    }
+    on_segment_in_closed(core, &segment, netif_index);
+}
+
+/// LWIP_HOOK_TCP_INPACKET_PCB: whether the segment is to be processed.
+fn in_hook(pcb: *mut crate::ffi::bindings::tcp_pcb, segment: &Segment) -> bool {
+    #[cfg(hook_tcp_inpacket_pcb)]
+    return crate::ffi::inpacket(pcb, segment.raw_header, segment.header.seq, segment.header.len, segment.data.as_ref());
+    #[cfg(not(hook_tcp_inpacket_pcb))]
+    {
+        let _ = (pcb, segment);
+        true
+    }
+}
+
+/// No connection: a listener, or nobody.
+fn on_segment_in_closed(core: &mut Core, segment: &Segment, netif_index: u8) {
+    match find_listener(core, segment.header.dst, netif_index).map(Listener::as_ptr) {
+        Some(listener) => {
+            if in_hook(listener.cast(), segment) {
+                on_segment_in_listen(core, listener, segment);
+            }
+        }
+        // RFC 9293 3.10.7.1: CLOSED.
+        None if !segment.has(Flags::RST) => {
+            tcp_stat!(proterr);
+            tcp_stat!(drop);
+            answer_with_reset(core, segment);
+        }
+        None => {}
+    }
+}
+
+/// The listener for a port: one that is bound to the address before one for any.
+fn find_listener(core: &Core, port: u16, netif_index: u8) -> Option<Listener<'_>> {
+    let local = Packet::current(core).dst();
+    let mut best = None;
+    for listener in core.listeners() {
+        let on_netif = listener.netif_idx() == 0 || listener.netif_idx() == netif_index;
+        if listener.local_port() != port || !on_netif {
+            continue;
+        }
+        let address = listener.local_ip();
+        if !address.is_any_type() && address.same_version(local) && address.eq(local) {
+            best = Some(listener);
+            break;
+        }
+        if address.is_any_type() || (address.same_version(local) && address.is_any()) {
+            best = Some(listener);
+            if !cfg!(so_reuse) {
+                break;
+            }
+        }
+    }
+    if core.prefer_listener(best?) {
+        tcp_stat!(cachehit);
+    }
+    best
+}
+
+/// A reset that the sender of `segment` accepts (RFC 9293 3.10.7.1).
+fn answer_with_reset(core: &mut Core, segment: &Segment) {
+    let packet = Packet::current(core);
+    let reset = Reset {
+        seq: segment.header.ack,
+        ack: segment.header.seq + segment.seq_len,
+        local: packet.dst().get(),
+        remote: packet.src().get(),
+        local_port: segment.header.dst,
+        remote_port: segment.header.src,
+    };
+    if let Some(netif) = packet.netif() {
+        send_reset(core, &reset, None, Some(netif));
+    }
+}
+
+/// RFC 9293 3.10.7.2: LISTEN.
+fn on_segment_in_listen(core: &mut Core, listener: *mut crate::ffi::bindings::tcp_pcb_listen, segment: &Segment) {
+    if segment.has(Flags::RST) {
+        return;
+    }
+    if segment.has(Flags::ACK) {
+        return answer_with_reset(core, segment);
+    }
+    if !segment.has(Flags::SYN) {
+        return;
+    }
+    let Some(found) = core.find_listener(listener).filter(|listener| !cm::backlog::is_full(*listener)) else { return };
+    let (prio, accept) = (found.prio(), api::accept_callback(found));
+    let Some(id) = api::allocate(core, prio) else {
+        tcp_stat!(memerr);
+        return core.call_accept_failed(accept);
+    };
+    // Making room for the PCB may have told other connections that they are gone, and with it closed this listener.
+    let (Some(pcb), Some(listener)) = (core.get(id), core.find_listener(listener)) else { return core.free(id) };
+    passive_open(pcb, listener, segment);
+    core.register(List::Active, pcb);
+    mib2_stat!(tcppassiveopens);
+    #[cfg(lwip_tcp_pcb_ext_args)]
+    {
+        let listener = listener.as_ptr();
+        if Listener::passive_open(core, listener, id.as_ptr()).is_err() {
+            return api::abandon(core, id, false);
+        }
+    }
+    let Some(pcb) = core.get(id) else { return };
+    if segmentation::enqueue_flags(pcb, Flags::SYN | Flags::ACK).is_err() {
+        return api::abandon(core, id, false);
+    }
+    output(core, id).ok();
+}
+
+/// Fills a new PCB from the SYN that asks for it.
+fn passive_open(pcb: Pcb<'_>, listener: Listener<'_>, segment: &Segment) {
+    let (seq, packet) = (segment.header.seq, Packet::current(pcb.core()));
+    cm::on_syn_in_listen(pcb, listener, packet.dst().get(), packet.src().get(), segment.header.src);
+    cm::backlog::add(pcb);
+    let iss = api::initial_sequence_number(pcb);
+    cm::on_sequence_numbers(pcb, iss, seq);
+    rod::on_syn_in_listen(pcb, seq, iss);
+    take_syn_options(pcb, segment);
+    flow_control::on_syn(pcb, seq, segment.header.wnd, Some(iss));
+    limit_mss(pcb);
+}
+
+/// The options of a SYN.
+fn take_syn_options(pcb: Pcb<'_>, segment: &Segment) {
+    let shift = cm::on_syn_options(pcb, &segment.options);
+    #[cfg(lwip_wnd_scale)]
+    if let Some(shift) = shift {
+        flow_control::on_window_scale(pcb, shift);
+    }
+    let _ = shift;
+    take_timestamp(pcb, segment);
+}
+
+fn take_timestamp(pcb: Pcb<'_>, segment: &Segment) {
+    #[cfg(lwip_tcp_timestamps)]
+    if let Some(timestamps) = segment.options.timestamps {
+        let syn = segment.has(Flags::SYN);
+        rod::on_timestamp(pcb, timestamps.value, segment.header.seq, syn, pcb.core().ticks());
+    }
+    let _ = (pcb, segment);
+}
+
+fn limit_mss(pcb: Pcb<'_>) {
+    if cfg!(tcp_calculate_eff_send_mss) {
+        let netif = Netif::route(pcb.local_ip(), pcb.remote_ip());
+        cm::limit_mss(pcb, effective_mss(pcb.mss(), netif, pcb.remote_ip()));
+    }
+}
+
+/// RFC 9293 3.10.7.4 for TIME-WAIT. False if the segment is a new SYN that may reopen the connection (RFC 9293 3.6.1,
+/// RFC 6191): the old PCB is gone, and the segment is for a listener.
+fn on_segment_in_time_wait(core: &mut Core, id: PcbId, segment: &Segment) -> bool {
+    let Some(pcb) = core.get(id) else { return true };
+    let seq = segment.header.seq;
+    if segment.has(Flags::RST) {
+        // RFC 1337: resets are ignored.
+        return true;
+    }
+    if segment.has(Flags::SYN) && !segment.has(Flags::ACK) && is_new_incarnation(pcb, segment) {
+        api::abandon(core, id, false);
+        return false;
+    }
+    if segment.has(Flags::FIN) && seq + segment.seq_len == pcb.rcv_nxt() {
+        cm::restart_timer(pcb, core.ticks());
+    }
+    if segment.seq_len > 0 {
+        challenge(core, id);
+    }
+    true
+}
+
+/// A SYN that cannot be an old duplicate: it lies behind all that was received, or its timestamp does (RFC 6191 2).
+fn is_new_incarnation(pcb: Pcb<'_>, segment: &Segment) -> bool {
+    #[cfg(lwip_tcp_timestamps)]
+    if let (Some(timestamps), true) = (segment.options.timestamps, pcb.has(Bit::TIMESTAMPS)) {
+        return (timestamps.value.wrapping_sub(pcb.ts_recent()) as i32) > 0 || segment.header.seq.ge(pcb.rcv_nxt());
+    }
+    segment.header.seq.ge(pcb.rcv_nxt())
+}
+
+/// A segment for an active connection.
+fn on_segment(core: &mut Core, id: PcbId, segment: &mut Segment) {
+    if let Some(pcb) = core.get(id) {
+        cm::on_segment(pcb);
+        if pcb.has_refused_data() && !offer_refused_data(core, id, segment) {
+            return drop_counted();
+        }
+    }
+    core.set_input_pcb(id.as_ptr());
+    core.set_input_closed(false);
+    let mut news = News::default();
+    let outcome = match core.get(id).map(Pcb::state) {
+        Some(State::SynSent) => on_segment_in_syn_sent(core, id, segment),
+        Some(_) => on_segment_in_synchronized(core, id, segment, &mut news),
+        None => Outcome::Gone,
+    };
+    match outcome {
+        Outcome::Deliver => deliver(core, id, news),
+        Outcome::Reset => on_reset(core, id),
+        Outcome::Gone => {}
+    }
+    core.set_input_pcb(core::ptr::null_mut());
+    api::on_input_done(core);
+}
+
+/// The application gets the data that it refused once more; until it takes them, no more are taken from the peer.
+fn offer_refused_data(core: &mut Core, id: PcbId, segment: &Segment) -> bool {
+    let offered = api::process_refused_data(core, id);
+    let Some(pcb) = core.get(id) else { return false };
+    if offered != Err(Error::ABRT) && (!pcb.has_refused_data() || segment.seq_len == 0) {
+        return true;
+    }
+    // A zero-window probe gets its answer all the same.
+    if pcb.rcv_ann_wnd() == 0 {
+        send_empty_ack(core, id).ok();
+    }
+    false
+}
+
+/// RFC 9293 3.10.7.3: SYN-SENT.
+fn on_segment_in_syn_sent(core: &mut Core, id: PcbId, segment: &Segment) -> Outcome {
+    let Some(pcb) = core.get(id) else { return Outcome::Gone };
+    let Header { seq, ack, wnd, .. } = segment.header;
+    let acceptable = ack == pcb.lastack() + 1;
+    if segment.has(Flags::RST) {
+        return if segment.has(Flags::ACK) && acceptable { Outcome::Reset } else { Outcome::Deliver };
+    }
+    if segment.has(Flags::ACK) && !(acceptable && segment.has(Flags::SYN)) {
+        // An old connection's segment: reset that, and try again at once.
+        answer_with_reset(core, segment);
+        retry_syn(core, id);
+        return Outcome::Deliver;
+    }
+    if !segment.has(Flags::SYN) {
+        return Outcome::Deliver;
+    }
+    cm::on_heard(pcb, core.ticks());
+    cm::on_sequence_numbers(pcb, pcb.iss(), seq);
+    take_syn_options(pcb, segment);
+    rod::on_syn_in_syn_sent(pcb, seq, segment.has(Flags::ACK).then_some(ack));
+    flow_control::on_syn(pcb, seq, wnd, None);
+    limit_mss(pcb);
+    if !segment.has(Flags::ACK) {
+        // Simultaneous open (RFC 9293 3.5, figure 7): our SYN goes out again, with an ACK of theirs.
+        cm::enter(pcb, State::SynRcvd);
+        rod::retransmit_first(pcb);
+        return Outcome::Deliver;
+    }
+    cm::enter(pcb, State::Established);
+    cc::on_established(pcb);
+    if core.call_connected(id) == Err(Error::ABRT) {
+        return Outcome::Gone;
+    }
+    let Some(pcb) = core.get(id) else { return Outcome::Gone };
+    rod::ack_now(pcb);
+    Outcome::Deliver
+}
+
+/// Sends the SYN again without waiting for the timer, a bounded number of times.
+fn retry_syn(core: &mut Core, id: PcbId) {
+    if let Some(pcb) = core.get(id).filter(|pcb| u32::from(pcb.nrtx()) < crate::ffi::config::TCP_SYNMAXRTX) {
+        rod::restart_timer(pcb);
+        api::retransmit_after_timeout(core, id);
+    }
+}
+
+/// RFC 9293 3.10.7.4: all states from SYN-RECEIVED on, but TIME-WAIT.
+fn on_segment_in_synchronized(core: &mut Core, id: PcbId, segment: &mut Segment, news: &mut News) -> Outcome {
+    match check_sequence(core, id, segment) {
+        Check::Valid => {}
+        Check::Drop => return Outcome::Deliver,
+        Check::Reset => return Outcome::Reset,
+    }
+    let Some(pcb) = core.get(id) else { return Outcome::Gone };
+    cm::on_heard(pcb, core.ticks());
+    flow_control::on_heard(pcb);
+    take_timestamp(pcb, segment);
+    if pcb.state() == State::SynRcvd {
+        match on_ack_in_syn_rcvd(core, id, segment) {
+            Outcome::Deliver => {}
+            other => return other,
+        }
+        if core.get(id).is_none_or(|pcb| pcb.state() == State::SynRcvd) {
+            return Outcome::Deliver;
+        }
+    }
+    if !on_ack(core, id, segment, news) {
+        return Outcome::Deliver;
+    }
+    on_data(core, id, segment, news);
+    match core.get(id) {
+        Some(_) => Outcome::Deliver,
+        None => Outcome::Gone,
+    }
+}
+
+/// What comes of the first checks of a segment.
+enum Check {
+    Valid,
+    Drop,
+    Reset,
+}
+
+/// RFC 9293 3.10.7.4, first to fourth step: sequence number, RST, SYN, with RFC 5961's challenge ACKs; and before all
+/// PAWS (RFC 7323 5.3).
+fn check_sequence(core: &mut Core, id: PcbId, segment: &Segment) -> Check {
+    let Some(pcb) = core.get(id) else { return Check::Drop };
+    let Header { seq, .. } = segment.header;
+    let reset = segment.has(Flags::RST);
+    if pcb.state() == State::SynRcvd && segment.has(Flags::SYN) && !reset && seq + 1 == pcb.rcv_nxt() {
+        if segment.has(Flags::ACK) {
+            // Simultaneous open: the peer's SYN,ACK acknowledges our SYN.
+            return Check::Valid;
+        }
+        // The peer has not got our SYN,ACK.
+        rod::retransmit_first(pcb);
+        return Check::Drop;
+    }
+    #[cfg(lwip_tcp_timestamps)]
+    if let (Some(timestamps), false) = (segment.options.timestamps, reset) {
+        if rod::is_old_duplicate(pcb, timestamps.value, core.ticks()) {
+            rod::ack_now(pcb);
+            return Check::Drop;
+        }
+    }
+    if !is_acceptable(pcb, seq, segment.seq_len) {
+        if !reset {
+            rod::ack_now(pcb);
+        }
+        return Check::Drop;
+    }
+    if reset {
+        // RFC 5961 3.2: only the exact number resets.
+        if seq == pcb.rcv_nxt() {
+            rod::forget_delayed_ack(pcb);
+            return Check::Reset;
+        }
+        challenge(core, id);
+        return Check::Drop;
+    }
+    if segment.has(Flags::SYN) {
+        // RFC 5961 4.2.
+        challenge(core, id);
+        return Check::Drop;
+    }
+    if segment.has(Flags::ACK) { Check::Valid } else { Check::Drop }
+}
+
+/// RFC 9293 3.4, the table of acceptance tests: some of the segment lies in the receive window. With a closed window a
+/// segment at RCV.NXT is let through for its ACK; its data are cut off (3.10.7.4, "special allowance").
+fn is_acceptable(pcb: Pcb<'_>, seq: SeqNum, seq_len: u32) -> bool {
+    let (next, window) = (pcb.rcv_nxt(), u32::from(pcb.rcv_wnd()));
+    seq == next
+        || seq.within(next, window)
+        || (seq_len > 0 && (seq + (seq_len - 1)).within(next, window))
+        || (seq_len > 0 && next.within(seq, seq_len))
+}
+
+/// A challenge ACK (RFC 5961), if the connection may send one more this second.
+fn challenge(core: &mut Core, id: PcbId) {
+    let Some(pcb) = core.get(id) else { return };
+    if cm::may_challenge(pcb, core.ticks()) {
+        debug(Event::ChallengeAck, pcb.local_port().into(), pcb.rcv_nxt().raw());
+        send_empty_ack(core, id).ok();
+    }
+}
+
+/// RFC 9293 3.10.7.4, fifth step, SYN-RECEIVED: the acknowledgment of our SYN establishes the connection.
+fn on_ack_in_syn_rcvd(core: &mut Core, id: PcbId, segment: &Segment) -> Outcome {
+    let Some(pcb) = core.get(id) else { return Outcome::Gone };
+    if !segment.header.ack.within(pcb.lastack() + 1, pcb.snd_nxt() - pcb.lastack()) {
+        answer_with_reset(core, segment);
+        return Outcome::Deliver;
+    }
+    cm::enter(pcb, State::Established);
+    let answer = if pcb.active_open() != 0 {
+        core.call_connected(id)
+    } else {
+        if !api::has_listener(pcb) {
+            // Nobody is there to accept it any more.
+            api::abandon(core, id, true);
+            return Outcome::Gone;
+        }
+        cm::backlog::remove(pcb);
+        core.call_accept(id)
+    };
+    match answer {
+        Ok(()) => {}
+        Err(Error::ABRT) => return Outcome::Gone,
+        Err(_) => {
+            api::abandon(core, id, true);
+            return Outcome::Gone;
+        }
+    }
+    let Some(pcb) = core.get(id) else { return Outcome::Gone };
+    cc::on_established(pcb);
+    Outcome::Deliver
+}
+
+/// RFC 9293 3.10.7.4, fifth step: the acknowledgment field. False if the segment is to be dropped.
+fn on_ack(core: &mut Core, id: PcbId, segment: &Segment, news: &mut News) -> bool {
+    let Some(pcb) = core.get(id) else { return false };
+    let Header { seq, ack, wnd, .. } = segment.header;
+    // RFC 5961 5.2: not more than was sent, and not older than the largest window.
+    let oldest = pcb.lastack() - u32::from(pcb.snd_wnd_max());
+    if !ack.within(oldest, (pcb.snd_nxt() - oldest).wrapping_add(1)) {
+        challenge(core, id);
+        return false;
+    }
+    let same_edge = flow_control::on_window_announced(pcb, seq, ack, flow_control::scaled(pcb, wnd));
+    if ack.gt(pcb.lastack()) {
+        on_new_ack(pcb, ack, news);
+    } else if ack == pcb.lastack() && segment.seq_len == 0 && same_edge && pcb.rtime() >= 0 {
+        on_duplicate_ack(pcb);
+    }
+    rod::on_ack_for_timing(pcb, ack, core.ticks());
+    if ack == pcb.snd_nxt() && pcb.unsent_is_empty() {
+        on_all_acked(core, id, news);
+    }
+    true
+}
+
+/// SND.UNA moves.
+fn on_new_ack(pcb: Pcb<'_>, ack: SeqNum, news: &mut News) {
+    let new = rod::on_new_ack(pcb, ack);
+    match new.recovery {
+        Recovery::None => cc::on_ack(pcb, new.acked, new.after_timeout),
+        Recovery::Partial => {
+            cc::on_partial_ack(pcb, new.acked);
+            rod::retransmit_first(pcb);
+        }
+        Recovery::Over => {
+            cc::on_recovered(pcb);
+            cc::on_ack(pcb, new.acked, new.after_timeout);
+        }
+    }
+    flow_control::on_send_buffer_freed(pcb, new.freed);
+    cm::on_progress(pcb);
+    news.acked = new.freed;
+    #[cfg(lwip_nd6_tcp_reachability_hints)]
+    Packet::current(pcb.core()).confirm_reachability();
+}
+
+/// RFC 5681 2 and 3.2: the third in a row starts fast retransmit, each further one inflates cwnd.
+fn on_duplicate_ack(pcb: Pcb<'_>) {
+    const THRESHOLD: u8 = 3;
+    let count = rod::on_duplicate_ack(pcb);
+    if count > THRESHOLD && rod::is_in_recovery(pcb) {
+        cc::on_duplicate_ack(pcb);
+    }
+    if count >= THRESHOLD && rod::fast_retransmit(pcb) == rod::FastRetransmit::Started {
+        cc::on_fast_retransmit(pcb);
+    }
+}
+
+/// Everything that we have sent is acknowledged, a FIN included if there was one.
+fn on_all_acked(core: &mut Core, id: PcbId, news: &mut News) {
+    let Some(pcb) = core.get(id) else { return };
+    if !pcb.has(Bit::FIN) {
+        return;
+    }
+    match cm::state_after_fin_acked(pcb.state()) {
+        state if state == pcb.state() => {}
+        State::Closed => news.closed = true,
+        State::TimeWait => enter_time_wait(core, id),
+        state => cm::enter(pcb, state),
+    }
+}
+
+/// RFC 9293 3.10.7.4, sixth to eighth step: data and FIN.
+fn on_data(core: &mut Core, id: PcbId, segment: &mut Segment, news: &mut News) {
+    let Some(pcb) = core.get(id) else { return };
+    if segment.seq_len == 0 || pcb.state() >= State::CloseWait {
+        return;
+    }
+    let Some(data) = segment.data.take() else { return };
+    let old = segment.header.seq.lt(pcb.rcv_nxt());
+    let fin = segment.has(Flags::FIN);
+    let received = rod::receive(pcb, Incoming { seq: segment.header.seq, data, fin, header: segment.raw_header });
+    flow_control::on_received(pcb, received.seq_len);
+    // What was received before, or did not fit, is acknowledged at once, so that the peer stops sending it.
+    if old || received.seq_len == 0 {
+        rod::ack_now(pcb);
+    }
+    if received.seq_len > 0 {
+        rod::ack_delayed(pcb);
+        #[cfg(lwip_nd6_tcp_reachability_hints)]
+        Packet::current(core).confirm_reachability();
+    }
+    if received.fin {
+        rod::ack_now(pcb);
+    }
+    news.data = received.data;
+    news.fin = received.fin;
+    if received.ack == AckWish::Immediate {
+        send_empty_ack(core, id).ok();
+    }
+    if received.fin {
+        on_fin(core, id);
+    }
+}
+
+/// RFC 9293 3.10.7.4, eighth step: a FIN in order.
+fn on_fin(core: &mut Core, id: PcbId) {
+    let Some(pcb) = core.get(id) else { return };
+    let all_acked = pcb.has(Bit::FIN) && pcb.lastack() == pcb.snd_nxt() && pcb.unsent_is_empty();
+    match cm::state_after_fin(pcb.state(), all_acked) {
+        State::TimeWait => enter_time_wait(core, id),
+        state => cm::enter(pcb, state),
+    }
+}
+
+fn enter_time_wait(core: &mut Core, id: PcbId) {
+    let Some(pcb) = core.get(id) else { return };
+    api::purge(pcb);
+    core.unregister(List::Active, pcb);
+    cm::enter(pcb, State::TimeWait);
+    cm::restart_timer(pcb, core.ticks());
+    core.register(List::TimeWait, pcb);
+}
+
+/// The peer has reset the connection. The PCB is freed before the application is told, as the err callback's
+/// documentation says.
+fn on_reset(core: &mut Core, id: PcbId) {
+    let Some(callback) = core.get(id).map(Pcb::error_callback) else { return };
+    api::remove_and_free(core, id);
+    core.call_err(callback, Error::RST);
+}
+
+/// Tells the application what a segment brought, then answers the peer.
+fn deliver(core: &mut Core, id: PcbId, news: News) {
+    if !deliver_sent(core, id, news.acked) || close_if_done(core, id, news.closed) {
+        return;
+    }
+    if !deliver_data(core, id, news.data) || (news.fin && !deliver_fin(core, id)) {
+        return;
+    }
+    core.set_input_pcb(core::ptr::null_mut());
+    if !close_if_done(core, id, news.closed) {
+        output(core, id).ok();
+    }
+}
+
+/// The sent callback, which counts in 16 bits. False if the PCB is gone.
+fn deliver_sent(core: &mut Core, id: PcbId, acked: Wnd) -> bool {
+    let mut left = u32::from(acked);
+    while left > 0 {
+        let part = left.min(0xffff) as u16;
+        left -= u32::from(part);
+        if core.call_sent(id, part) == Err(Error::ABRT) {
+            return false;
+        }
+    }
+    core.get(id).is_some()
+}
+
+/// The connection has come to its end, by LAST-ACK or because the application closed it with data unread: frees it.
+fn close_if_done(core: &mut Core, id: PcbId, closed: bool) -> bool {
+    if !closed && !core.input_closed() {
+        return false;
+    }
+    let Some(pcb) = core.get(id) else { return true };
+    let callback = (!pcb.has(Bit::RX_CLOSED)).then(|| pcb.error_callback());
+    api::remove_and_free(core, id);
+    if let Some(callback) = callback {
+        core.call_err(callback, Error::CLSD);
+    }
+    true
+}
+
+/// The recv callback, for at most 64 kB at a time. False if the PCB is gone.
+fn deliver_data(core: &mut Core, id: PcbId, data: Option<Pbuf>) -> bool {
+    let mut next = data;
+    while let Some(mut data) = next {
+        let Some(pcb) = core.get(id) else { return false };
+        if pcb.has(Bit::RX_CLOSED) {
+            // RFC 9293 3.6: data for nobody: reset, so that the peer knows.
+            drop(data);
+            api::abandon(core, id, true);
+            return false;
+        }
+        let rest = data.split_64k();
+        match core.call_recv(id, data) {
+            Delivery::Taken => next = rest,
+            Delivery::Aborted => return false,
+            Delivery::Refused(mut refused) => {
+                if let Some(rest) = rest {
+                    refused.cat(rest);
+                }
+                let Some(pcb) = core.get(id) else { return false };
+                rod::put_refused_data(pcb, Some(refused));
+                return true;
+            }
+        }
+    }
+    core.get(id).is_some()
+}
+
+/// The FIN comes after the data, refused ones too. False if the PCB is gone.
+fn deliver_fin(core: &mut Core, id: PcbId) -> bool {
+    let Some(pcb) = core.get(id) else { return false };
+    if pcb.has_refused_data() {
+        rod::mark_refused_fin(pcb);
+        return true;
+    }
+    flow_control::on_fin_delivered(pcb);
+    core.call_closed(id) != Err(Error::ABRT) && core.get(id).is_some()
+}

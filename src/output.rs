@@ -1,0 +1,438 @@
+//! One segment's way out.
+
+#![forbid(unsafe_code)]
+
+use crate::components::{flow_control, rod};
+use crate::ffi::callbacks::hooks;
+use crate::ffi::diagnostics::{Event, debug, mib2_stat, tcp_stat};
+use crate::ffi::ip::{self, Addr, Netif, Route};
+use crate::ffi::pbuf::{Layer, Pbuf};
+use crate::ffi::{Error, Result, config};
+use crate::pcb::{Bit, Core, Pcb, PcbId, SegBox, State, Tuple};
+use crate::wire::{Flags, HEADER_LEN, Header, MAX_OPTIONS_LEN, SeqNum, WordWriter, word};
+
+/// Which options a segment has: lwIP's TF_SEG_OPTS_x.
+#[derive(Clone, Copy)]
+pub(crate) struct OptionSet(pub(crate) u8);
+
+impl OptionSet {
+    const MSS: u8 = config::SEG_OPTS_MSS as u8;
+    const TS: u8 = config::SEG_OPTS_TS as u8;
+    const WND_SCALE: u8 = config::SEG_OPTS_WND_SCALE as u8;
+    const SACK_PERM: u8 = config::SEG_OPTS_SACK_PERM as u8;
+
+    /// Those of every segment of a connection (RFC 7323 3.2: timestamps, once negotiated).
+    pub(crate) fn of_connection(pcb: Pcb<'_>) -> Self {
+        #[cfg(lwip_tcp_timestamps)]
+        if pcb.has(Bit::TIMESTAMPS) {
+            return Self(Self::TS);
+        }
+        let _ = pcb;
+        Self(0)
+    }
+
+    /// Those of a SYN: everything that we can do; what the peer has offered, if its SYN was first (RFC 7323 2.2, 3.2).
+    pub(crate) fn of_syn(pcb: Pcb<'_>) -> Self {
+        let first = pcb.state() != State::SynRcvd;
+        let mut set = Self::MSS;
+        #[cfg(lwip_wnd_scale)]
+        if first || pcb.has(Bit::WND_SCALE) {
+            set |= Self::WND_SCALE;
+        }
+        #[cfg(lwip_tcp_sack_out)]
+        if first || pcb.has(Bit::SACK) {
+            set |= Self::SACK_PERM;
+        }
+        #[cfg(lwip_tcp_timestamps)]
+        if first || pcb.has(Bit::TIMESTAMPS) {
+            set |= Self::TS;
+        }
+        let _ = first;
+        Self(set)
+    }
+
+    /// Octets that they take, with those of the application's hook.
+    pub(crate) fn len(self, pcb: Option<Pcb<'_>>) -> u16 {
+        let mut len = 0;
+        for (option, octets) in [(Self::MSS, 4), (Self::TS, 12), (Self::WND_SCALE, 4), (Self::SACK_PERM, 4)] {
+            if self.0 & option != 0 {
+                len += octets;
+            }
+        }
+        hooks::option_length(pcb, len).into()
+    }
+
+    fn write(self, pcb: Pcb<'_>, netif: Netif, writer: &mut WordWriter<'_>) {
+        if self.0 & Self::MSS != 0 {
+            writer.word(word::mss(effective_mss(config::TCP_MSS as u16, Some(netif), pcb.remote_ip())));
+        }
+        self.write_timestamps(pcb, writer);
+        #[cfg(lwip_wnd_scale)]
+        if self.0 & Self::WND_SCALE != 0 {
+            writer.word(word::window_scale(config::TCP_RCV_SCALE as u8));
+        }
+        if self.0 & Self::SACK_PERM != 0 {
+            writer.word(word::SACK_PERM);
+        }
+    }
+
+    fn write_timestamps(self, pcb: Pcb<'_>, writer: &mut WordWriter<'_>) {
+        #[cfg(lwip_tcp_timestamps)]
+        if self.0 & Self::TS != 0 {
+            writer.word(word::TIMESTAMPS_HEAD);
+            writer.word(ip::now_ms());
+            writer.word(pcb.ts_recent());
+        }
+        let _ = (pcb, writer);
+    }
+}
+
+/// tcp_eff_send_mss_netif: `mss`, or what fits the path's largest packet if that is less (RFC 9293 3.7.1, MUST-16).
+pub(crate) fn effective_mss(mss: u16, netif: Option<Netif>, dst: Addr<'_>) -> u16 {
+    #[cfg(tcp_calculate_eff_send_mss)]
+    if let Some(mtu) = netif.map(|netif| netif.mtu(dst)).filter(|mtu| *mtu != 0) {
+        let headers = HEADER_LEN + if dst.is_v6() { 40 } else { 20 };
+        return mss.min(mtu.saturating_sub(headers));
+    }
+    let _ = (netif, dst);
+    mss
+}
+
+/// The interface that a connection's packets leave by.
+pub(crate) fn route(pcb: Pcb<'_>) -> Option<Netif> {
+    route_between(Some(pcb), pcb.local_ip(), pcb.remote_ip())
+}
+
+fn route_between(pcb: Option<Pcb<'_>>, src: Addr<'_>, dst: Addr<'_>) -> Option<Netif> {
+    match pcb.map(Pcb::netif_idx) {
+        Some(index) if index != 0 => Netif::by_index(index),
+        _ => Netif::route(src, dst),
+    }
+}
+
+/// tcp_output: sends what may be sent, and an ACK if one is due.
+pub(crate) fn output(core: &mut Core, id: PcbId) -> Result {
+    let pcb = core.get(id).ok_or(Error::CONN)?;
+    // Until tcp_input is done with a segment its connection waits: then there is one answer to all of it.
+    if core::ptr::eq(core.input_pcb(), id.as_ptr()) {
+        return Ok(());
+    }
+    if let Some(front) = rod::front(pcb) {
+        let netif = route(pcb).ok_or(Error::RTE)?;
+        choose_local_ip(pcb, netif)?;
+        let window = flow_control::usable_window(pcb);
+        if fits(pcb, &front, window) {
+            flow_control::on_unblocked(pcb);
+            send_queued(core, id, netif, window)?;
+        } else if window == pcb.snd_wnd() && pcb.unacked_is_empty() {
+            flow_control::on_blocked(pcb);
+        }
+    }
+    let pcb = core.get(id).ok_or(Error::CONN)?;
+    rod::set_memory_error(pcb, false);
+    if pcb.has(Bit::ACK_NOW) { send_empty_ack(core, id) } else { Ok(()) }
+}
+
+/// The end of the segment lies within the window.
+fn fits(pcb: Pcb<'_>, front: &rod::Front, window: crate::ffi::Wnd) -> bool {
+    (front.seq - pcb.lastack()).wrapping_add(front.len.into()) <= window.into()
+}
+
+/// A connection whose address was open until it had something to send gets the interface's.
+fn choose_local_ip(pcb: Pcb<'_>, netif: Netif) -> Result {
+    if pcb.local_ip().is_any() {
+        let addr = netif.local_ip(pcb.remote_ip()).ok_or(Error::RTE)?;
+        crate::components::connection_management::settings::local_ip(pcb, addr);
+    }
+    Ok(())
+}
+
+fn send_queued(core: &mut Core, id: PcbId, netif: Netif, window: crate::ffi::Wnd) -> Result {
+    // Every round takes a segment off the queue. A driver that loops packets back at once may add some: hence the bound.
+    for _ in 0..=u16::MAX {
+        let pcb = core.get(id).ok_or(Error::CONN)?;
+        match rod::front(pcb) {
+            Some(front) if fits(pcb, &front, window) && may_send(pcb, &front) => send_front(core, id, netif)?,
+            _ => break,
+        }
+    }
+    Ok(())
+}
+
+/// The Nagle algorithm (RFC 9293 3.7.4): while data are in flight, only full segments; unless it is off, the queue is
+/// full, recovery is under way, or the connection is being closed.
+fn may_send(pcb: Pcb<'_>, front: &rod::Front) -> bool {
+    pcb.unacked_is_empty()
+        || front.more
+        || front.len >= pcb.mss()
+        || pcb.has(Bit::NODELAY | Bit::FIN)
+        || pcb.has(Bit::IN_FAST_RECOVERY | Bit::MEMORY_ERROR)
+        || pcb.snd_buf() == 0
+        || u32::from(pcb.snd_queuelen()) >= config::TCP_SND_QUEUELEN
+}
+
+/// Sends the first unsent segment and files it as unacknowledged; if that fails it stays where it was.
+fn send_front(core: &mut Core, id: PcbId, netif: Netif) -> Result {
+    let pcb = core.get(id).ok_or(Error::CONN)?;
+    let Some(mut seg) = rod::take_front(pcb) else { return Ok(()) };
+    if pcb.state() != State::SynSent {
+        seg.seg().add_flags(Flags::ACK);
+    }
+    // What the driver still holds from the last time is on its way and must not be changed.
+    if !seg.seg().is_busy() {
+        finish_header(pcb, &mut seg, netif);
+        let route = Route::of(pcb, netif);
+        tcp_stat!(xmit);
+        let sent = core.ip_output(&seg.pbuf(), &route);
+        let pcb = core.get(id).ok_or(Error::CONN)?;
+        if let Err(error) = sent {
+            rod::back_to_unsent(pcb, seg);
+            rod::set_memory_error(pcb, true);
+            return Err(error);
+        }
+    }
+    let pcb = core.get(id).ok_or(Error::CONN)?;
+    rod::on_segment_sent(pcb, seg);
+    Ok(())
+}
+
+/// Fills in what a queued segment gets when it is sent: acknowledgment, window, options, checksum.
+fn finish_header(pcb: Pcb<'_>, seg: &mut SegBox, netif: Netif) {
+    let again = seg.rewind();
+    if !again {
+        mib2_stat!(tcpoutsegs);
+    }
+    let syn = seg.seg().options() & OptionSet::WND_SCALE != 0;
+    seg.set_ack_and_window(pcb.rcv_nxt(), flow_control::window_field(pcb, syn));
+    flow_control::on_window_sent(pcb);
+    rod::on_ack_built(pcb);
+    rod::on_timing(pcb, seg.seg().seq(), pcb.core().ticks(), !again);
+    debug(Event::SegmentSent, seg.seg().seq().raw(), seg.seg().end().raw());
+    let options = OptionSet(seg.seg().options());
+    let mut writer = WordWriter::new(seg.options_mut());
+    options.write(pcb, netif, &mut writer);
+    let left = writer.into_rest().len();
+    add_hooked_options(pcb, seg, left);
+    #[cfg(tcp_checksum_on_copy)]
+    let checksum = ip::checksum_with_data(
+        &seg.pbuf(),
+        seg.header_len(),
+        seg.seg().checksum_of_data(),
+        pcb.local_ip(),
+        pcb.remote_ip(),
+        netif,
+    );
+    #[cfg(not(tcp_checksum_on_copy))]
+    let checksum = ip::checksum(&seg.pbuf(), pcb.local_ip(), pcb.remote_ip(), netif);
+    if let Some(checksum) = checksum {
+        #[cfg(tcp_checksum_on_copy_sanity_check)]
+        let whole = ip::checksum(&seg.pbuf(), pcb.local_ip(), pcb.remote_ip(), netif);
+        seg.set_checksum(checksum);
+        #[cfg(tcp_checksum_on_copy_sanity_check)]
+        if let Some(whole) = whole.filter(|whole| *whole != checksum) {
+            crate::ffi::report_checksum_mismatch(seg, whole);
+        }
+    }
+}
+
+fn add_hooked_options(pcb: Pcb<'_>, seg: &mut SegBox, left: usize) {
+    if cfg!(hook_tcp_out_add_tcpopts) {
+        let header = seg.header_ptr();
+        let p = seg.pbuf().as_ptr();
+        let area = seg.options_mut();
+        let start = area.len().saturating_sub(left);
+        if let Some(area) = area.get_mut(start..) {
+            hooks::add_options(p, header, Some(pcb), area);
+        }
+    }
+}
+
+/// A segment of our own making that is not queued: an ACK, a probe, a reset.
+struct Control<'a> {
+    header: Header,
+    options: OptionSet,
+    sacks: bool,
+    data: Option<u8>,
+    pcb: Option<Pcb<'a>>,
+}
+
+impl<'a> Control<'a> {
+    /// A segment of `pcb` with the present acknowledgment and window.
+    fn of(pcb: Pcb<'a>, seq: SeqNum) -> Self {
+        Self {
+            header: Header {
+                src: pcb.local_port(),
+                dst: pcb.remote_port(),
+                seq,
+                ack: pcb.rcv_nxt(),
+                len: HEADER_LEN,
+                flags: Flags::ACK,
+                wnd: flow_control::window_field(pcb, false),
+            },
+            options: OptionSet::of_connection(pcb),
+            sacks: false,
+            data: None,
+            pcb: Some(pcb),
+        }
+    }
+
+    /// The segment; its checksum is still zero.
+    fn build(mut self) -> Option<Pbuf> {
+        let option_len = self.options.len(self.pcb);
+        let blocks = self.blocks(option_len);
+        let sack_len = if blocks == 0 { 0 } else { 4 + 8 * u16::from(blocks) };
+        self.header.len = HEADER_LEN + option_len + sack_len;
+        let mut p = Pbuf::alloc(Layer::Ip, self.header.len + u16::from(self.data.is_some()))?;
+        let (raw, raw_header) = (p.as_ptr(), p.payload());
+        let (header, rest) = p.first_mut().split_first_chunk_mut()?;
+        self.header.emit(header);
+        let (options, data) = rest.split_at_mut_checked(usize::from(option_len + sack_len))?;
+        if let (Some(place), Some(octet)) = (data.first_mut(), self.data) {
+            *place = octet;
+        }
+        let mut writer = WordWriter::new(options);
+        if let Some(pcb) = self.pcb {
+            self.options.write_timestamps(pcb, &mut writer);
+            write_blocks(pcb, blocks, &mut writer);
+        }
+        if cfg!(hook_tcp_out_add_tcpopts) {
+            hooks::add_options(raw, raw_header.cast(), self.pcb, writer.into_rest());
+        }
+        Some(p)
+    }
+
+    /// How many blocks of SACK it has room for.
+    fn blocks(&self, option_len: u16) -> u8 {
+        #[cfg(lwip_tcp_sack_out)]
+        if let (Some(pcb), true) = (self.pcb, self.sacks) {
+            return rod::blocks_to_report(pcb, MAX_OPTIONS_LEN - usize::from(option_len)).count() as u8;
+        }
+        let _ = (option_len, MAX_OPTIONS_LEN, self.sacks);
+        0
+    }
+}
+
+fn write_blocks(pcb: Pcb<'_>, blocks: u8, writer: &mut WordWriter<'_>) {
+    #[cfg(lwip_tcp_sack_out)]
+    if blocks > 0 {
+        writer.word(word::sack_head(blocks));
+        for block in rod::blocks_to_report(pcb, MAX_OPTIONS_LEN).take(blocks.into()) {
+            writer.word(block.left);
+            writer.word(block.right);
+        }
+    }
+    let _ = (pcb, blocks, writer);
+}
+
+/// Sends a control segment between two addresses.
+fn send_control(core: &mut Core, mut p: Pbuf, src: ip::OwnedAddr, dst: ip::OwnedAddr, netif: Netif, pcb: Option<PcbId>) -> Result {
+    let (src, dst) = (Addr::of(&src), Addr::of(&dst));
+    if let Some(checksum) = ip::checksum(&p, src, dst, netif) {
+        if let Some([high, low]) = p.first_mut().get_mut(16..18) {
+            [*high, *low] = checksum.to_ne_bytes();
+        }
+    }
+    let route = Route::between(src, dst, netif, pcb.and_then(|id| core.get(id)));
+    tcp_stat!(xmit);
+    core.ip_output(&p, &route)
+}
+
+/// Sends a control segment of a connection.
+fn send_control_of(core: &mut Core, id: PcbId, p: Pbuf) -> Result {
+    let pcb = core.get(id).ok_or(Error::CONN)?;
+    let netif = route(pcb).ok_or(Error::RTE)?;
+    let (src, dst) = (pcb.local_ip().get(), pcb.remote_ip().get());
+    send_control(core, p, src, dst, netif, Some(id))
+}
+
+/// tcp_send_empty_ack: an ACK without data, with the SACK blocks that there are. If it cannot be sent, the timer tries
+/// again.
+pub(crate) fn send_empty_ack(core: &mut Core, id: PcbId) -> Result {
+    let pcb = core.get(id).ok_or(Error::CONN)?;
+    let Some(p) = (Control { sacks: true, ..Control::of(pcb, pcb.snd_nxt()) }).build() else {
+        rod::on_ack_failed(pcb);
+        return Err(Error::BUF);
+    };
+    flow_control::on_window_sent(pcb);
+    rod::on_ack_built(pcb);
+    let result = send_control_of(core, id, p);
+    if let Some(pcb) = core.get(id) {
+        if result.is_ok() { rod::on_ack_sent(pcb) } else { rod::on_ack_failed(pcb) }
+    }
+    result
+}
+
+/// tcp_keepalive: a probe with the sequence number before SND.NXT, to which a living peer answers (RFC 9293 3.8.4).
+pub(crate) fn send_keep_alive(core: &mut Core, id: PcbId) -> Result {
+    let pcb = core.get(id).ok_or(Error::CONN)?;
+    let p = Control::of(pcb, pcb.snd_nxt() - 1).build().ok_or(Error::MEM)?;
+    flow_control::on_window_sent(pcb);
+    send_control_of(core, id, p)
+}
+
+/// tcp_zero_window_probe: one octet of the first unsent segment, or its FIN, beyond the window (RFC 9293 3.8.6.1).
+pub(crate) fn send_window_probe(core: &mut Core, id: PcbId) -> Result {
+    let pcb = core.get(id).ok_or(Error::CONN)?;
+    let Some(front) = rod::front(pcb) else { return Ok(()) };
+    flow_control::on_probe(pcb);
+    let mut control = Control::of(pcb, front.seq);
+    if front.len == 0 && front.flags.has(Flags::FIN) {
+        control.header.flags = Flags::ACK | Flags::FIN;
+    } else {
+        control.data = Some(rod::first_octet(pcb));
+    }
+    let p = control.build().ok_or(Error::MEM)?;
+    flow_control::on_window_sent(pcb);
+    rod::on_probe(pcb, front.seq);
+    send_control_of(core, id, p)
+}
+
+/// What a reset is about.
+#[derive(Clone, Copy)]
+pub(crate) struct Reset {
+    pub(crate) seq: SeqNum,
+    pub(crate) ack: SeqNum,
+    pub(crate) local: ip::OwnedAddr,
+    pub(crate) remote: ip::OwnedAddr,
+    pub(crate) local_port: u16,
+    pub(crate) remote_port: u16,
+}
+
+impl Reset {
+    /// That of a connection that is given up.
+    pub(crate) fn of(pcb: Pcb<'_>) -> Self {
+        let Tuple { local, local_port, remote, remote_port } = Tuple::of(pcb);
+        Self { seq: pcb.snd_nxt(), ack: pcb.rcv_nxt(), local: local.get(), remote: remote.get(), local_port, remote_port }
+    }
+}
+
+/// tcp_rst: sends a reset, by `netif` or whichever interface leads to the peer. What cannot be sent is lost: resets are
+/// not repeated.
+pub(crate) fn send_reset(core: &mut Core, reset: &Reset, pcb: Option<PcbId>, netif: Option<Netif>) {
+    let Reset { seq, ack, local, remote, local_port, remote_port } = *reset;
+    #[cfg(lwip_wnd_scale)]
+    let window = config::TCP_WND >> config::TCP_RCV_SCALE;
+    #[cfg(not(lwip_wnd_scale))]
+    let window = config::TCP_WND;
+    let handle = pcb.and_then(|id| core.get(id));
+    let control = Control {
+        header: Header {
+            src: local_port,
+            dst: remote_port,
+            seq,
+            ack,
+            len: HEADER_LEN,
+            flags: Flags::RST | Flags::ACK,
+            wnd: window as u16,
+        },
+        options: OptionSet(0),
+        sacks: false,
+        data: None,
+        pcb: handle,
+    };
+    let Some(netif) = netif.or_else(|| route_between(handle, Addr::of(&local), Addr::of(&remote))) else { return };
+    let Some(p) = control.build() else { return };
+    mib2_stat!(tcpoutrsts);
+    debug(Event::ResetSent, seq.raw(), ack.raw());
+    send_control(core, p, local, remote, netif, pcb).ok();
+}

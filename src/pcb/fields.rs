@@ -1,0 +1,532 @@
+//! Who owns which field of `struct tcp_pcb`, and of what we keep beside it.
+//!
+//! The table below is all there is to say about ownership. From it come, for each field, a getter that everybody may
+//! call on a [`Pcb`], and a setter on [`Own`], the view of one component. An `Own<C>` can only be made with a value of
+//! `C`, and each component keeps the only constructor of its own `C` to itself: writing another component's field does
+//! not compile. Neither does a field of lwIP's struct that stands nowhere in the table, or twice, in any configuration.
+
+use super::{Pcb, PcbId, State, load, store, table};
+use crate::components::{
+    congestion_control::Owner as CongestionControl, connection_management::Owner as ConnectionManagement,
+    flow_control::Owner as FlowControl, rod::Owner as Rod,
+};
+use crate::ffi::Wnd;
+use crate::ffi::bindings as c;
+use crate::ffi::ip::{Addr, OwnedAddr};
+use crate::wire::SeqNum;
+use core::ffi::c_void;
+use core::marker::PhantomData;
+use core::ops::Deref;
+
+/// The view that component `C` has of a PCB: reads everything, writes what `C` owns.
+pub(crate) struct Own<'c, C> {
+    pcb: Pcb<'c>,
+    _component: PhantomData<C>,
+}
+
+impl<'c, C> Own<'c, C> {
+    /// Only `C` itself has a `C`.
+    #[inline(always)]
+    pub(crate) fn new(pcb: Pcb<'c>, _owner: C) -> Self {
+        Self { pcb, _component: PhantomData }
+    }
+}
+
+impl<'c, C> Deref for Own<'c, C> {
+    type Target = Pcb<'c>;
+    #[inline(always)]
+    fn deref(&self) -> &Pcb<'c> {
+        &self.pcb
+    }
+}
+
+/// A type that a field is read and written as; `Raw` is the field's type in C.
+trait Field: Copy {
+    type Raw: Copy;
+    fn from_raw(raw: Self::Raw) -> Self;
+    fn into_raw(self) -> Self::Raw;
+}
+
+macro_rules! plain_fields {
+    ($($ty:ty)*) => {$(
+        impl Field for $ty {
+            type Raw = $ty;
+            #[inline(always)]
+            fn from_raw(raw: $ty) -> Self { raw }
+            #[inline(always)]
+            fn into_raw(self) -> $ty { self }
+        }
+    )*};
+}
+plain_fields!(u8 u16 u32 i16 *mut c_void *mut c::tcp_pcb);
+#[cfg(lwip_callback_api)]
+plain_fields!(c::tcp_sent_fn c::tcp_recv_fn c::tcp_connected_fn c::tcp_poll_fn c::tcp_err_fn);
+
+impl Field for SeqNum {
+    type Raw = u32;
+    #[inline(always)]
+    fn from_raw(raw: u32) -> Self {
+        Self::new(raw)
+    }
+    #[inline(always)]
+    fn into_raw(self) -> u32 {
+        self.raw()
+    }
+}
+
+impl Field for State {
+    type Raw = c::tcp_state;
+    #[inline(always)]
+    fn from_raw(raw: c::tcp_state) -> Self {
+        Self::from_raw(raw)
+    }
+    #[inline(always)]
+    fn into_raw(self) -> c::tcp_state {
+        self as u8 as c::tcp_state
+    }
+}
+
+macro_rules! fields {
+    ($(
+        $component:ident {
+            $( $(#[$cfg:meta])* $field:ident: $ty:ty, $set:ident; )*
+        }
+        by hand { $( $(#[$hand_cfg:meta])* $by_hand:ident; )* }
+    )*) => {
+        $($(
+            $(#[$cfg])*
+            impl Pcb<'_> {
+                #[inline(always)]
+                pub(crate) fn $field(self) -> $ty {
+                    // SAFETY: (live), (lock)
+                    <$ty as Field>::from_raw(unsafe { load(&raw const (*self.ptr.as_ptr()).$field) })
+                }
+            }
+            $(#[$cfg])*
+            impl Own<'_, $component> {
+                #[inline(always)]
+                pub(crate) fn $set(&self, value: $ty) {
+                    // SAFETY: (live), (lock)
+                    unsafe { store(&raw mut (*self.pcb.ptr.as_ptr()).$field, value.into_raw()) }
+                }
+            }
+        )*)*
+
+        /// Each field of lwIP's struct is in the table, once.
+        const _: fn(c::tcp_pcb) = |pcb| {
+            let c::tcp_pcb {
+                $( $( $(#[$cfg])* $field: _, )* $( $(#[$hand_cfg])* $by_hand: _, )* )*
+            } = pcb;
+        };
+    };
+}
+
+fields! {
+    ConnectionManagement {
+        netif_idx: u8, set_netif_idx;
+        so_options: u8, set_so_options;
+        tos: u8, set_tos;
+        ttl: u8, set_ttl;
+        next: *mut c::tcp_pcb, set_next;
+        callback_arg: *mut c_void, set_callback_arg;
+        state: State, set_state;
+        prio: u8, set_prio;
+        local_port: u16, set_local_port;
+        remote_port: u16, set_remote_port;
+        polltmr: u8, set_polltmr;
+        pollinterval: u8, set_pollinterval;
+        last_timer: u8, set_last_timer;
+        tmr: u32, set_tmr;
+        mss: u16, set_mss;
+        #[cfg(lwip_callback_api)] sent: c::tcp_sent_fn, set_sent;
+        #[cfg(lwip_callback_api)] recv: c::tcp_recv_fn, set_recv;
+        #[cfg(lwip_callback_api)] connected: c::tcp_connected_fn, set_connected;
+        #[cfg(lwip_callback_api)] poll: c::tcp_poll_fn, set_poll;
+        #[cfg(lwip_callback_api)] errf: c::tcp_err_fn, set_errf;
+        keep_idle: u32, set_keep_idle;
+        #[cfg(lwip_tcp_keepalive)] keep_intvl: u32, set_keep_intvl;
+        #[cfg(lwip_tcp_keepalive)] keep_cnt: u32, set_keep_cnt;
+        keep_cnt_sent: u8, set_keep_cnt_sent;
+    }
+    by hand {
+        local_ip;
+        remote_ip;
+        flags;
+        #[cfg(lwip_netif_use_hints)] netif_hints;
+        #[cfg(lwip_tcp_pcb_ext_args)] ext_args;
+        #[cfg(any(lwip_callback_api, tcp_listen_backlog))] listener;
+    }
+    Rod {
+        rcv_nxt: SeqNum, set_rcv_nxt;
+        rtime: i16, set_rtime;
+        rttest: u32, set_rttest;
+        rtseq: SeqNum, set_rtseq;
+        sa: i16, set_sa;
+        sv: i16, set_sv;
+        rto: i16, set_rto;
+        nrtx: u8, set_nrtx;
+        dupacks: u8, set_dupacks;
+        lastack: SeqNum, set_lastack;
+        rto_end: SeqNum, set_rto_end;
+        snd_nxt: SeqNum, set_snd_nxt;
+        snd_lbb: SeqNum, set_snd_lbb;
+        snd_queuelen: u16, set_snd_queuelen;
+        #[cfg(tcp_oversize)] unsent_oversize: u16, set_unsent_oversize;
+        #[cfg(lwip_tcp_timestamps)] ts_lastacksent: SeqNum, set_ts_lastacksent;
+        #[cfg(lwip_tcp_timestamps)] ts_recent: u32, set_ts_recent;
+    }
+    by hand {
+        unsent;
+        unacked;
+        #[cfg(tcp_queue_ooseq)] ooseq;
+        refused_data;
+        #[cfg(lwip_tcp_sack_out)] rcv_sacks;
+    }
+    FlowControl {
+        rcv_wnd: Wnd, set_rcv_wnd;
+        rcv_ann_wnd: Wnd, set_rcv_ann_wnd;
+        rcv_ann_right_edge: SeqNum, set_rcv_ann_right_edge;
+        snd_wl1: SeqNum, set_snd_wl1;
+        snd_wl2: SeqNum, set_snd_wl2;
+        snd_wnd: Wnd, set_snd_wnd;
+        snd_wnd_max: Wnd, set_snd_wnd_max;
+        snd_buf: Wnd, set_snd_buf;
+        persist_cnt: u8, set_persist_cnt;
+        persist_backoff: u8, set_persist_backoff;
+        persist_probe: u8, set_persist_probe;
+        #[cfg(lwip_wnd_scale)] snd_scale: u8, set_snd_scale;
+        #[cfg(lwip_wnd_scale)] rcv_scale: u8, set_rcv_scale;
+    }
+    by hand {
+    }
+    CongestionControl {
+        cwnd: Wnd, set_cwnd;
+        ssthresh: Wnd, set_ssthresh;
+        bytes_acked: Wnd, set_bytes_acked;
+    }
+    by hand {
+    }
+}
+
+/// What `struct tcp_pcb` has no room for, in a table of our own beside lwIP's pool.
+macro_rules! beside {
+    ($( $component:ident { $( $(#[$meta:meta])* $field:ident: $ty:ty, $set:ident; )* } )*) => {
+        /// See the table in the source.
+        #[derive(Clone, Copy)]
+        pub(super) struct Beside {
+            $($( $(#[$meta])* pub(super) $field: $ty, )*)*
+            pub(super) unsent_tail: *mut c::tcp_seg,
+            pub(super) unacked_tail: *mut c::tcp_seg,
+        }
+
+        impl Beside {
+            pub(super) const NEW: Self = Self {
+                $($( $field: <$ty as Zero>::ZERO, )*)*
+                unsent_tail: core::ptr::null_mut(),
+                unacked_tail: core::ptr::null_mut(),
+            };
+        }
+
+        $($(
+            impl Pcb<'_> {
+                $(#[$meta])*
+                #[inline]
+                pub(crate) fn $field(self) -> $ty {
+                    // SAFETY: (live): its entry is in the table; (lock)
+                    unsafe { (&raw const (*table::beside(self.ptr)).$field).read() }
+                }
+            }
+            impl Own<'_, $component> {
+                /// Sets the field of the same name.
+                #[inline]
+                pub(crate) fn $set(&self, value: $ty) {
+                    // SAFETY: (live): its entry is in the table; (lock)
+                    unsafe { (&raw mut (*table::beside(self.pcb.ptr)).$field).write(value) }
+                }
+            }
+        )*)*
+    };
+}
+
+/// The value of a field of a new PCB.
+trait Zero {
+    const ZERO: Self;
+}
+impl Zero for u32 {
+    const ZERO: Self = 0;
+}
+impl Zero for u8 {
+    const ZERO: Self = 0;
+}
+impl Zero for u16 {
+    const ZERO: Self = 0;
+}
+impl Zero for SeqNum {
+    const ZERO: Self = SeqNum::new(0);
+}
+
+beside! {
+    ConnectionManagement {
+        /// The second (in slow ticks) that the challenge ACKs below were sent in.
+        challenge_tick: u16, set_challenge_tick;
+        /// Challenge ACKs sent in that second (RFC 5961 10).
+        challenges: u8, set_challenges;
+        /// 1 if it was opened by tcp_connect.
+        active_open: u8, set_active_open;
+        /// Initial send sequence number.
+        iss: SeqNum, set_iss;
+        /// Initial receive sequence number.
+        irs: SeqNum, set_irs;
+        /// Segments received.
+        segments_in: u32, set_segments_in;
+    }
+    Rod {
+        /// RFC 6582: SND.NXT when the last recovery began; until it is acknowledged no new one does.
+        recover: SeqNum, set_recover;
+        /// The tick at which `ts_recent` was taken (RFC 7323 5.5).
+        ts_recent_tick: u32, set_ts_recent_tick;
+        /// Segments sent.
+        segments_out: u32, set_segments_out;
+        /// Of them, retransmissions.
+        retransmissions: u16, set_retransmissions;
+        /// Duplicate ACKs received.
+        duplicate_acks: u16, set_duplicate_acks;
+    }
+}
+
+/// The room beside a PCB is bounded (DESIGN: 64 octets each, by default).
+const _: () = assert!(size_of::<table::Entry>() <= 64);
+
+/// A bit of `flags` that component `C` owns.
+pub(crate) struct Bit<C>(u16, PhantomData<C>);
+
+macro_rules! bits {
+    ($( $component:ident { $( $(#[$cfg:meta])* $name:ident = $value:ident; )* } )*) => {
+        $(
+            impl Bit<$component> {
+                $( $(#[$cfg])* #[allow(missing_docs)] pub(crate) const $name: Self = Self(c::$value as u16, PhantomData); )*
+            }
+            impl Own<'_, $component> {
+                /// Sets a bit that this component owns.
+                #[inline]
+                pub(crate) fn raise(&self, bit: Bit<$component>) {
+                    self.pcb.put_flags(self.pcb.raw_flags() | bit.0);
+                }
+                /// Clears one.
+                #[inline]
+                pub(crate) fn clear(&self, bit: Bit<$component>) {
+                    self.pcb.put_flags(self.pcb.raw_flags() & !bit.0);
+                }
+            }
+        )*
+
+        /// No bit has two owners.
+        const _: () = {
+            let (mut seen, mut sum) = (0u32, 0u32);
+            $($( $(#[$cfg])* { seen |= c::$value; sum += c::$value; } )*)*
+            assert!(seen == sum);
+        };
+    };
+}
+
+bits! {
+    ConnectionManagement {
+        CLOSE_PENDING = TF_CLOSEPEND;
+        RX_CLOSED = TF_RXCLOSED;
+        FIN = TF_FIN;
+        NODELAY = TF_NODELAY;
+        #[cfg(tcp_listen_backlog)] BACKLOG_PENDING = TF_BACKLOGPEND;
+        #[cfg(lwip_tcp_timestamps)] TIMESTAMPS = TF_TIMESTAMP;
+        #[cfg(lwip_tcp_sack_out)] SACK = TF_SACK;
+        #[cfg(lwip_wnd_scale)] WND_SCALE = TF_WND_SCALE;
+    }
+    Rod {
+        ACK_DELAY = TF_ACK_DELAY;
+        ACK_NOW = TF_ACK_NOW;
+        IN_FAST_RECOVERY = TF_INFR;
+        MEMORY_ERROR = TF_NAGLEMEMERR;
+        RTO = TF_RTO;
+    }
+    FlowControl {
+    }
+    CongestionControl {
+    }
+}
+
+impl<C> core::ops::BitOr for Bit<C> {
+    type Output = Self;
+    fn bitor(self, rhs: Self) -> Self {
+        Self(self.0 | rhs.0, PhantomData)
+    }
+}
+
+impl<'c> Pcb<'c> {
+    /// At least one of these bits is set.
+    #[inline(always)]
+    pub(crate) fn has<C>(self, bits: Bit<C>) -> bool {
+        self.raw_flags() & bits.0 != 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn raw_flags(self) -> u16 {
+        // SAFETY: (live), (lock)
+        unsafe { load(&raw const (*self.ptr.as_ptr()).flags) }
+    }
+
+    #[inline(always)]
+    fn put_flags(self, flags: u16) {
+        // SAFETY: (live), (lock)
+        unsafe { store(&raw mut (*self.ptr.as_ptr()).flags, flags) }
+    }
+
+    /// Our address, to read until something else runs.
+    pub(crate) fn local_ip(self) -> Addr<'c> {
+        // SAFETY: (live): a field of it. A PCB is never at null.
+        unsafe { Addr::from_raw(&raw const (*self.ptr.as_ptr()).local_ip).unwrap_unchecked() }
+    }
+
+    /// The peer's.
+    pub(crate) fn remote_ip(self) -> Addr<'c> {
+        // SAFETY: as in `local_ip`.
+        unsafe { Addr::from_raw(&raw const (*self.ptr.as_ptr()).remote_ip).unwrap_unchecked() }
+    }
+
+    /// Data that the application refused are waiting.
+    pub(crate) fn has_refused_data(self) -> bool {
+        // SAFETY: (live), (lock)
+        unsafe { !load(&raw const (*self.ptr.as_ptr()).refused_data).is_null() }
+    }
+
+    /// Nothing is queued that was not sent yet.
+    pub(crate) fn unsent_is_empty(self) -> bool {
+        // SAFETY: (live), (lock)
+        unsafe { load(&raw const (*self.ptr.as_ptr()).unsent).is_null() }
+    }
+
+    /// Nothing is waiting for an acknowledgment.
+    pub(crate) fn unacked_is_empty(self) -> bool {
+        // SAFETY: (live), (lock)
+        unsafe { load(&raw const (*self.ptr.as_ptr()).unacked).is_null() }
+    }
+
+    /// Nothing was received out of sequence.
+    pub(crate) fn ooseq_is_empty(self) -> bool {
+        #[cfg(tcp_queue_ooseq)]
+        // SAFETY: (live), (lock)
+        return unsafe { load(&raw const (*self.ptr.as_ptr()).ooseq).is_null() };
+        #[cfg(not(tcp_queue_ooseq))]
+        true
+    }
+
+    /// The listener that this connection came in by, while that lives.
+    #[cfg(any(lwip_callback_api, tcp_listen_backlog))]
+    pub(crate) fn listener(self) -> Option<super::Listener<'c>> {
+        // SAFETY: (live), (lock)
+        let listener = unsafe { load(&raw const (*self.ptr.as_ptr()).listener) };
+        self.core().find_listener(listener)
+    }
+
+    /// An external argument (tcp_ext_arg_set); `id` is in range.
+    #[cfg(lwip_tcp_pcb_ext_args)]
+    pub(crate) fn ext_arg(self, id: u8) -> Option<c::tcp_pcb_ext_args> {
+        // SAFETY: (live), (lock)
+        unsafe { load(&raw const (*self.ptr.as_ptr()).ext_args) }.get(usize::from(id)).copied()
+    }
+}
+
+/// TOS, options and the like that a connection inherits from its listener.
+impl Own<'_, ConnectionManagement> {
+    pub(crate) fn set_local_ip(&self, addr: OwnedAddr) {
+        // SAFETY: (live), (lock)
+        unsafe { store(&raw mut (*self.pcb.ptr.as_ptr()).local_ip, addr) }
+    }
+
+    pub(crate) fn set_remote_ip(&self, addr: OwnedAddr) {
+        // SAFETY: (live), (lock)
+        unsafe { store(&raw mut (*self.pcb.ptr.as_ptr()).remote_ip, addr) }
+    }
+
+    /// Sets or unsets the listener.
+    #[cfg(any(lwip_callback_api, tcp_listen_backlog))]
+    pub(crate) fn set_listener(&self, listener: Option<super::Listener<'_>>) {
+        let listener = listener.map_or(core::ptr::null_mut(), super::Listener::as_ptr);
+        // SAFETY: (live), (lock)
+        unsafe { store(&raw mut (*self.pcb.ptr.as_ptr()).listener, listener) }
+    }
+
+    /// The hints of a new PCB (pcb_tci_init).
+    #[cfg(lwip_vlan_pcp)]
+    pub(crate) fn init_hints(&self) {
+        // SAFETY: (live), (lock)
+        unsafe { c::lwip_tcp_rust_init_hints(self.pcb.ptr.as_ptr()) }
+    }
+
+    /// Changes an external argument; an `id` out of range has no effect.
+    #[cfg(lwip_tcp_pcb_ext_args)]
+    pub(crate) fn update_ext_arg(&self, id: u8, update: impl FnOnce(&mut c::tcp_pcb_ext_args)) {
+        // SAFETY: (live), (lock)
+        let mut args = unsafe { load(&raw const (*self.pcb.ptr.as_ptr()).ext_args) };
+        if let Some(arg) = args.get_mut(usize::from(id)) {
+            update(arg);
+            // SAFETY: (live), (lock)
+            unsafe { store(&raw mut (*self.pcb.ptr.as_ptr()).ext_args, args) }
+        }
+    }
+}
+
+/// One block of received data, to be reported by SACK; none if both edges are equal.
+#[cfg(lwip_tcp_sack_out)]
+pub(crate) type SackRange = c::tcp_sack_range;
+
+/// How many of them a PCB keeps.
+#[cfg(lwip_tcp_sack_out)]
+pub(crate) type SackRanges = [SackRange; crate::ffi::config::LWIP_TCP_MAX_SACK_NUM as usize];
+
+#[cfg(lwip_tcp_sack_out)]
+impl Pcb<'_> {
+    pub(crate) fn rcv_sacks(self) -> SackRanges {
+        // SAFETY: (live), (lock)
+        unsafe { load(&raw const (*self.ptr.as_ptr()).rcv_sacks) }
+    }
+}
+
+#[cfg(lwip_tcp_sack_out)]
+impl Own<'_, Rod> {
+    pub(crate) fn set_rcv_sacks(&self, ranges: SackRanges) {
+        // SAFETY: (live), (lock)
+        unsafe { store(&raw mut (*self.pcb.ptr.as_ptr()).rcv_sacks, ranges) }
+    }
+}
+
+impl Own<'_, Rod> {
+    /// Takes the refused data.
+    pub(crate) fn take_refused_data(&self) -> Option<crate::ffi::pbuf::Pbuf> {
+        // SAFETY: (live), (lock); (pbuf): the PCB owned the reference and gives it up.
+        unsafe {
+            let place = &raw mut (*self.pcb.ptr.as_ptr()).refused_data;
+            let refused = load(place);
+            store(place, core::ptr::null_mut());
+            crate::ffi::pbuf::Pbuf::from_raw(refused)
+        }
+    }
+
+    /// Keeps data that the application refused; those kept before are dropped.
+    pub(crate) fn put_refused_data(&self, data: Option<crate::ffi::pbuf::Pbuf>) {
+        drop(self.take_refused_data());
+        let data = data.map_or(core::ptr::null_mut(), crate::ffi::pbuf::Pbuf::into_raw);
+        // SAFETY: (live), (lock); the PCB owns the reference from here on.
+        unsafe { store(&raw mut (*self.pcb.ptr.as_ptr()).refused_data, data) }
+    }
+}
+
+/// Which PCB comes next in its list.
+impl<'c> Pcb<'c> {
+    pub(crate) fn following(self) -> Option<Pcb<'c>> {
+        self.core().find(self.next())
+    }
+
+    /// Its name, if there is one.
+    pub(crate) fn following_id(self) -> Option<PcbId> {
+        self.following().map(Pcb::id)
+    }
+}

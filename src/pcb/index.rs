@@ -1,0 +1,155 @@
+//! The demultiplexing index: from a 4-tuple to its PCB in O(1), beside lwIP's lists of active and TIME-WAIT PCBs.
+//!
+//! The hash is keyed with a secret, so that nobody outside can make buckets long. C code that includes tcp_priv.h may
+//! put a PCB on a list by the TCP_REG macro (lwIP's unit tests do): that changes the head of the list, which is how
+//! [`sync`] notices, at the price of two comparisons for each segment.
+
+use super::table::{BUCKETS, Entry, NONE, entry, entry_of, number_of};
+use super::{Core, List, Pcb, State};
+use crate::ffi::bindings::tcp_pcb;
+use crate::ffi::config;
+use crate::ffi::ip::Addr;
+use core::ptr::null_mut;
+
+/// The first entry of each bucket.
+static mut HEADS: [u16; BUCKETS] = [NONE; BUCKETS];
+
+/// The heads of the lists of active and TIME-WAIT PCBs when the index last agreed with them.
+static mut SEEN: [*mut tcp_pcb; 2] = [null_mut(); 2];
+
+const INDEXED: [List; 2] = [List::Active, List::TimeWait];
+
+/// What identifies a connection, from our point of view.
+#[derive(Clone, Copy)]
+pub(crate) struct Tuple<'a> {
+    pub(crate) local: Addr<'a>,
+    pub(crate) local_port: u16,
+    pub(crate) remote: Addr<'a>,
+    pub(crate) remote_port: u16,
+}
+
+impl<'c> Tuple<'c> {
+    /// That of a PCB.
+    pub(crate) fn of(pcb: Pcb<'c>) -> Self {
+        Self { local: pcb.local_ip(), local_port: pcb.local_port(), remote: pcb.remote_ip(), remote_port: pcb.remote_port() }
+    }
+
+    fn bucket(&self, core: &Core) -> u16 {
+        let [key, multiplier, ..] = core.secret();
+        let [a, b, c, d] = self.remote.words();
+        let ports = u32::from(self.remote_port) << 16 | u32::from(self.local_port);
+        let mut hash = key;
+        for word in [a ^ b, c ^ d, ports] {
+            hash = (hash ^ word).wrapping_mul(multiplier | 1);
+            hash ^= hash >> 15;
+        }
+        (hash as usize & (BUCKETS - 1)) as u16
+    }
+
+    fn matches(&self, pcb: Pcb<'_>) -> bool {
+        pcb.remote_port() == self.remote_port
+            && pcb.local_port() == self.local_port
+            && pcb.remote_ip().eq(self.remote)
+            && pcb.local_ip().eq(self.local)
+    }
+}
+
+fn head(bucket: u16) -> *mut u16 {
+    // SAFETY: in bounds: BUCKETS is a power of two.
+    unsafe { (&raw mut HEADS).cast::<u16>().add(usize::from(bucket) & (BUCKETS - 1)) }
+}
+
+impl Core {
+    /// The connection that a segment with this tuple is for, received on the interface of this index: an active one
+    /// before one in TIME-WAIT.
+    pub(crate) fn lookup<'c>(&'c self, tuple: &Tuple<'_>, netif_index: u8) -> Option<Pcb<'c>> {
+        sync(self);
+        // SAFETY: under (lock).
+        let mut number = unsafe { *head(tuple.bucket(self)) };
+        let mut waiting = None;
+        while let Some(entry) = entry(number) {
+            let pcb = self.at(number).filter(|pcb| pcb.netif_idx() == 0 || pcb.netif_idx() == netif_index);
+            if let Some(pcb) = pcb.filter(|pcb| tuple.matches(*pcb)) {
+                if pcb.state() != State::TimeWait {
+                    return Some(pcb);
+                }
+                waiting = Some(pcb);
+            }
+            // SAFETY: an entry of the table, under (lock); chains end with NONE.
+            number = unsafe { (*entry).chain };
+        }
+        waiting
+    }
+
+    /// The living PCB of an entry.
+    fn at(&self, number: u16) -> Option<Pcb<'_>> {
+        self.find(super::table::pcb_of(number))
+    }
+}
+
+/// Indexes what C code has put on the lists.
+fn sync(core: &Core) {
+    for (place, list) in INDEXED.into_iter().enumerate() {
+        // SAFETY: under (lock); two lists, two places.
+        let (seen, head) = unsafe { ((&raw mut SEEN).cast::<*mut tcp_pcb>().add(place), *list.head()) };
+        // SAFETY: as above.
+        if unsafe { *seen } != head {
+            for pcb in core.iter(list) {
+                insert(core, pcb);
+            }
+            // SAFETY: as above.
+            unsafe { *seen = head };
+        }
+    }
+}
+
+/// What `register` and `unregister` of a list leave behind agrees with the index.
+pub(super) fn agree() {
+    for (place, list) in INDEXED.into_iter().enumerate() {
+        // SAFETY: as in `sync`.
+        unsafe { *(&raw mut SEEN).cast::<*mut tcp_pcb>().add(place) = *list.head() };
+    }
+}
+
+/// To be called before a list is changed, so that `agree` can be true after.
+pub(super) fn before_change(core: &Core) {
+    sync(core);
+}
+
+/// Puts a PCB, which has its whole tuple, into the index, if it is not there.
+pub(super) fn insert(core: &Core, pcb: Pcb<'_>) {
+    let entry: *mut Entry = entry_of(pcb.ptr);
+    let Some(number) = number_of(pcb.as_ptr()) else { return };
+    // SAFETY: (live): its entry; under (lock).
+    unsafe {
+        if (*entry).bucket == NONE {
+            let bucket = Tuple::of(pcb).bucket(core);
+            (*entry).bucket = bucket;
+            (*entry).chain = *head(bucket);
+            *head(bucket) = number;
+        }
+    }
+}
+
+/// Takes a PCB out of the index, if it is there. It goes by the bucket that was noted: the tuple may have changed.
+pub(super) fn remove(pcb: Pcb<'_>) {
+    let own: *mut Entry = entry_of(pcb.ptr);
+    let number = number_of(pcb.as_ptr());
+    // SAFETY: (live): its entry; under (lock); chains end with NONE.
+    unsafe {
+        if (*own).bucket == NONE {
+            return;
+        }
+        let mut link = head((*own).bucket);
+        while let Some(next) = entry(*link) {
+            if number == Some(*link) {
+                *link = (*own).chain;
+                break;
+            }
+            link = &raw mut (*next).chain;
+        }
+        (*own).bucket = NONE;
+    }
+}
+
+const _: () = assert!(BUCKETS <= NONE as usize && config::MEMP_NUM_TCP_PCB > 0);

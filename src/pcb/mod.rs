@@ -1,0 +1,182 @@
+//! Protocol control blocks: handles to them, who owns which of their fields, the lists they are in, the index that
+//! finds them, and the segments queued in them.
+//!
+//! ## Why a handle cannot dangle
+//!
+//! lwIP's `struct tcp_pcb` is memory shared with C, so no Rust reference to one is ever made: a [`Pcb`] is a checked
+//! pointer, and its getters and setters copy single values. It borrows [`Core`], the proof that lwIP's core lock is
+//! held. Whatever may free a PCB (a callback of the application, sending a packet, freeing it ourselves) takes
+//! `&mut Core`, so the borrow checker ends every `Pcb`, [`Listener`] and [`Seg`] before it. What survives is a [`PcbId`],
+//! which [`Core::get`] turns into a `Pcb` again only while it is the same, living PCB.
+//!
+//! The invariants that the `SAFETY:` comments here argue from, beside those of [`crate::ffi`]:
+//!
+//! * **(live)** a `Pcb` points to a PCB that [`table`] knows as allocated: it came from there, and it is forgotten there
+//!   before its memory goes back to lwIP's pool.
+//! * **(queue)** a segment is owned either by one [`SegBox`] or by one queue of one PCB, whose links are all valid and
+//!   end with null; its `tcphdr` points to a whole TCP header inside its first pbuf.
+
+#![allow(unsafe_code)]
+
+mod fields;
+mod index;
+mod listener;
+mod lists;
+mod queue;
+mod segment;
+mod table;
+
+pub(crate) use fields::{Bit, Own};
+pub(crate) use index::Tuple;
+pub(crate) use listener::{Accept, Listener, NewListener};
+pub(crate) use queue::{Chain, Cursor, SegQueue};
+pub(crate) use segment::{Seg, SegBox};
+#[cfg(lwip_tcp_sack_out)]
+pub(crate) use fields::SackRange;
+
+pub(crate) use crate::ffi::globals::List;
+use crate::ffi::bindings::{tcp_pcb, tcp_state};
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+/// Proof that lwIP's core lock is held, and the right to call out of TCP. It has no size.
+pub struct Core(());
+
+impl Core {
+    /// # Safety
+    /// lwIP's core lock is held, as it is in every function that lwIP or the application calls in its TCP, and no
+    /// other `Core` is used while this one is.
+    pub(crate) unsafe fn enter() -> Self {
+        Self(())
+    }
+
+    /// The PCB that `id` was made of, if it still lives.
+    #[inline]
+    pub(crate) fn get(&self, id: PcbId) -> Option<Pcb<'_>> {
+        (table::generation_of(id.ptr.as_ptr()) == Some(id.generation)).then(|| self.handle(id.ptr))
+    }
+
+    /// The PCB at an address that C gave us, if there lives one.
+    #[inline]
+    pub(crate) fn find(&self, ptr: *const tcp_pcb) -> Option<Pcb<'_>> {
+        table::generation_of(ptr)?;
+        NonNull::new(ptr.cast_mut()).map(|ptr| self.handle(ptr))
+    }
+
+    fn handle(&self, ptr: NonNull<tcp_pcb>) -> Pcb<'_> {
+        Pcb { ptr, _core: PhantomData }
+    }
+}
+
+/// A living connection (any state but LISTEN), for as long as nothing else gets to run.
+#[derive(Clone, Copy)]
+pub struct Pcb<'c> {
+    ptr: NonNull<tcp_pcb>,
+    _core: PhantomData<&'c Core>,
+}
+
+impl PartialEq for Pcb<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.ptr == other.ptr
+    }
+}
+
+/// A name of a PCB that outlives callbacks. It gives no access: [`Core::get`] does, as long as the PCB lives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PcbId {
+    ptr: NonNull<tcp_pcb>,
+    generation: u16,
+}
+
+impl PcbId {
+    /// For C, and for comparison.
+    pub(crate) fn as_ptr(self) -> *mut tcp_pcb {
+        self.ptr.as_ptr()
+    }
+}
+
+impl<'c> Pcb<'c> {
+    /// For C, and for comparison.
+    pub(crate) fn as_ptr(self) -> *mut tcp_pcb {
+        self.ptr.as_ptr()
+    }
+
+    /// See [`PcbId`].
+    pub(crate) fn id(self) -> PcbId {
+        PcbId { ptr: self.ptr, generation: table::generation_of(self.ptr.as_ptr()).unwrap_or_default() }
+    }
+
+    /// What a `Pcb` borrows: the lock is held.
+    pub(crate) fn core(self) -> &'c Core {
+        &Core(())
+    }
+}
+
+/// The states of RFC 9293 3.3.2, numbered as lwIP's `enum tcp_state`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum State {
+    Closed,
+    Listen,
+    SynSent,
+    SynRcvd,
+    Established,
+    FinWait1,
+    FinWait2,
+    CloseWait,
+    Closing,
+    LastAck,
+    TimeWait,
+}
+
+impl State {
+    /// All of them, in order.
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Closed,
+        Self::Listen,
+        Self::SynSent,
+        Self::SynRcvd,
+        Self::Established,
+        Self::FinWait1,
+        Self::FinWait2,
+        Self::CloseWait,
+        Self::Closing,
+        Self::LastAck,
+        Self::TimeWait,
+    ];
+
+    /// From memory that C may have written: what is no state counts as CLOSED.
+    #[inline]
+    pub(crate) fn from_raw(raw: tcp_state) -> Self {
+        // SAFETY: the discriminants of `State` are exactly 0 to 10.
+        if raw <= Self::TimeWait as tcp_state { unsafe { core::mem::transmute::<u8, Self>(raw as u8) } } else { Self::Closed }
+    }
+
+    /// SYNs were exchanged (RFC 9293 3.3.2: ESTABLISHED and later).
+    pub(crate) fn is_synchronized(self) -> bool {
+        self >= Self::Established
+    }
+}
+
+/// Reads a value of lwIP's memory, which is only as aligned as MEM_ALIGNMENT.
+///
+/// # Safety
+/// As [`core::ptr::read`], but for the alignment.
+#[inline(always)]
+unsafe fn load<T: Copy>(place: *const T) -> T {
+    // SAFETY: the caller's; with pools aligned for a PCB each of its fields is aligned too.
+    unsafe { if ALIGNED { place.read() } else { place.read_unaligned() } }
+}
+
+/// Writes one.
+///
+/// # Safety
+/// As [`core::ptr::write`], but for the alignment.
+#[inline(always)]
+unsafe fn store<T: Copy>(place: *mut T, value: T) {
+    // SAFETY: as in `load`.
+    unsafe { if ALIGNED { place.write(value) } else { place.write_unaligned(value) } }
+}
+
+const ALIGNED: bool = crate::ffi::config::MEM_ALIGNMENT as usize >= align_of::<tcp_pcb>();

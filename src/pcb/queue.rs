@@ -1,0 +1,285 @@
+//! Queues of segments: lwIP's singly linked lists, with the pointers hidden.
+
+use super::fields::Own;
+use super::{Pcb, Seg, SegBox, load, store, table};
+use crate::components::rod::Owner as Rod;
+use crate::ffi::bindings::tcp_seg;
+use core::marker::PhantomData;
+
+/// `unsent` or `unacked`: in the order of sequence numbers, appended to in O(1) with the help of the last segment's
+/// address beside the PCB, which is valid while the queue is not empty.
+pub(crate) struct SegQueue<'q> {
+    head: *mut *mut tcp_seg,
+    tail: *mut *mut tcp_seg,
+    _pcb: PhantomData<&'q mut ()>,
+}
+
+/// A place in a queue: before a segment, or at the end.
+pub(crate) struct Cursor<'q> {
+    link: *mut *mut tcp_seg,
+    previous: *mut tcp_seg,
+    _queue: PhantomData<&'q mut ()>,
+}
+
+impl Own<'_, Rod> {
+    /// Segments that are queued and were not sent, or are to be sent again.
+    pub(crate) fn unsent(&mut self) -> SegQueue<'_> {
+        self.unsent_and_unacked().0
+    }
+
+    /// Segments that were sent and not acknowledged.
+    pub(crate) fn unacked(&mut self) -> SegQueue<'_> {
+        self.unsent_and_unacked().1
+    }
+
+    /// Both.
+    pub(crate) fn unsent_and_unacked(&mut self) -> (SegQueue<'_>, SegQueue<'_>) {
+        let pcb: Pcb<'_> = **self;
+        let beside = table::beside(pcb.ptr);
+        // SAFETY: (live): addresses of fields.
+        unsafe {
+            (
+                SegQueue {
+                    head: &raw mut (*pcb.as_ptr()).unsent,
+                    tail: &raw mut (*beside).unsent_tail,
+                    _pcb: PhantomData,
+                },
+                SegQueue {
+                    head: &raw mut (*pcb.as_ptr()).unacked,
+                    tail: &raw mut (*beside).unacked_tail,
+                    _pcb: PhantomData,
+                },
+            )
+        }
+    }
+
+    /// The front of what was received out of sequence.
+    #[cfg(tcp_queue_ooseq)]
+    pub(crate) fn ooseq(&mut self) -> Cursor<'_> {
+        let pcb: Pcb<'_> = **self;
+        // SAFETY: (live): the address of a field.
+        Cursor { link: unsafe { &raw mut (*pcb.as_ptr()).ooseq }, previous: core::ptr::null_mut(), _queue: PhantomData }
+    }
+}
+
+impl SegQueue<'_> {
+    /// The first segment.
+    pub(crate) fn front(&self) -> Option<Seg<'_>> {
+        // SAFETY: (queue), (lock)
+        unsafe { Seg::from_raw(load(self.head)) }
+    }
+
+    /// The last one.
+    pub(crate) fn back(&self) -> Option<Seg<'_>> {
+        // SAFETY: (queue), (lock)
+        self.front().and_then(|_| unsafe { Seg::from_raw(self.tail.read()) })
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.front().is_none()
+    }
+
+    /// The queue has exactly one segment.
+    pub(crate) fn is_single(&self) -> bool {
+        // SAFETY: (queue), (lock)
+        self.front().is_some_and(|seg| unsafe { load(&raw const (*seg.as_ptr()).next).is_null() })
+    }
+
+    /// All segments, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Seg<'_>> {
+        // SAFETY: (queue), (lock)
+        core::iter::successors(self.front(), |seg| unsafe { Seg::from_raw(load(&raw const (*seg.as_ptr()).next)) })
+    }
+
+    /// Appends one.
+    pub(crate) fn push_back(&mut self, seg: SegBox) {
+        let last = self.back().map(Seg::as_ptr);
+        let seg = seg.into_raw();
+        // SAFETY: (queue), (lock): the segment is ours alone.
+        unsafe {
+            store(&raw mut (*seg).next, core::ptr::null_mut());
+            match last {
+                Some(last) => store(&raw mut (*last).next, seg),
+                None => store(self.head, seg),
+            }
+            self.tail.write(seg);
+        }
+    }
+
+    /// Prepends one.
+    pub(crate) fn push_front(&mut self, seg: SegBox) {
+        let was_empty = self.is_empty();
+        let seg = seg.into_raw();
+        // SAFETY: (queue), (lock): the segment is ours alone.
+        unsafe {
+            store(&raw mut (*seg).next, load(self.head));
+            store(self.head, seg);
+            if was_empty {
+                self.tail.write(seg);
+            }
+        }
+    }
+
+    /// Takes the first one.
+    pub(crate) fn pop_front(&mut self) -> Option<SegBox> {
+        // SAFETY: (queue), (lock): it is in no queue from here on.
+        unsafe {
+            let seg = SegBox::from_raw(load(self.head))?;
+            store(self.head, load(&raw const (*seg.seg().as_ptr()).next));
+            Some(seg)
+        }
+    }
+
+    /// Puts one where its sequence number belongs: before the first that does not start before it.
+    pub(crate) fn insert(&mut self, seg: SegBox) {
+        let seq = seg.seg().seq();
+        match self.back() {
+            Some(last) if seq.lt(last.seq()) => {}
+            _ => return self.push_back(seg),
+        }
+        let mut cursor = Cursor { link: self.head, previous: core::ptr::null_mut(), _queue: PhantomData };
+        while cursor.current().is_some_and(|other| other.seq().lt(seq)) {
+            cursor.advance();
+        }
+        cursor.insert(seg);
+    }
+
+    /// Puts one behind the first.
+    pub(crate) fn insert_second(&mut self, seg: SegBox) {
+        let Some(first) = self.pop_front() else { return self.push_back(seg) };
+        self.push_front(seg);
+        self.push_front(first);
+    }
+
+    /// Moves all of `other` in front.
+    pub(crate) fn prepend(&mut self, other: &mut SegQueue<'_>) {
+        let Some(last) = other.back().map(Seg::as_ptr) else { return };
+        let was_empty = self.is_empty();
+        // SAFETY: (queue), (lock): the segments change the queue all together.
+        unsafe {
+            store(&raw mut (*last).next, load(self.head));
+            store(self.head, load(other.head));
+            store(other.head, core::ptr::null_mut());
+            if was_empty {
+                self.tail.write(last);
+            }
+        }
+    }
+
+    /// Frees all.
+    pub(crate) fn clear(&mut self) {
+        while self.pop_front().is_some() {}
+    }
+}
+
+impl Cursor<'_> {
+    /// The segment at this place.
+    pub(crate) fn current(&self) -> Option<Seg<'_>> {
+        // SAFETY: (queue), (lock): `link` is the head of a queue or the `next` of a segment in it.
+        unsafe { Seg::from_raw(load(self.link)) }
+    }
+
+    /// The one before it, if the cursor has passed one.
+    #[cfg(tcp_queue_ooseq)]
+    pub(crate) fn previous(&self) -> Option<Seg<'_>> {
+        // SAFETY: (queue), (lock)
+        unsafe { Seg::from_raw(self.previous) }
+    }
+
+    /// One on, unless at the end.
+    pub(crate) fn advance(&mut self) {
+        // SAFETY: as in `current`.
+        unsafe {
+            let current = load(self.link);
+            if !current.is_null() {
+                self.previous = current;
+                self.link = &raw mut (*current).next;
+            }
+        }
+    }
+
+    /// Puts a segment here: it is the current one then.
+    pub(crate) fn insert(&mut self, seg: SegBox) {
+        let seg = seg.into_raw();
+        // SAFETY: as in `current`; the segment is ours alone.
+        unsafe {
+            store(&raw mut (*seg).next, load(self.link));
+            store(self.link, seg);
+        }
+    }
+
+    /// Takes the current segment out: the next is the current one then.
+    #[cfg(tcp_queue_ooseq)]
+    pub(crate) fn remove(&mut self) -> Option<SegBox> {
+        // SAFETY: as in `current`; it is in no queue from here on.
+        unsafe {
+            let seg = SegBox::from_raw(load(self.link))?;
+            store(self.link, load(&raw const (*seg.seg().as_ptr()).next));
+            Some(seg)
+        }
+    }
+
+    /// Frees everything from here on.
+    #[cfg(tcp_queue_ooseq)]
+    pub(crate) fn truncate(&mut self) {
+        while self.remove().is_some() {}
+    }
+}
+
+/// New segments on their way into a queue; dropping it frees them.
+pub(crate) struct Chain {
+    head: *mut tcp_seg,
+    tail: *mut tcp_seg,
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        // SAFETY: (queue): the segments are ours alone, linked and null-terminated.
+        while let Some(seg) = unsafe { SegBox::from_raw(self.head) } {
+            // SAFETY: as above.
+            self.head = unsafe { load(&raw const (*seg.seg().as_ptr()).next) };
+        }
+    }
+}
+
+impl Chain {
+    pub(crate) fn new() -> Self {
+        Self { head: core::ptr::null_mut(), tail: core::ptr::null_mut() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head.is_null()
+    }
+
+    pub(crate) fn push_back(&mut self, seg: SegBox) {
+        let seg = seg.into_raw();
+        // SAFETY: (queue): all of them are ours alone; `tail` is the last one if there is any.
+        unsafe {
+            store(&raw mut (*seg).next, core::ptr::null_mut());
+            if self.head.is_null() {
+                self.head = seg;
+            } else {
+                store(&raw mut (*self.tail).next, seg);
+            }
+        }
+        self.tail = seg;
+    }
+}
+
+impl SegQueue<'_> {
+    /// Appends a chain.
+    pub(crate) fn append(&mut self, chain: Chain) {
+        let chain = core::mem::ManuallyDrop::new(chain);
+        if chain.is_empty() {
+            return;
+        }
+        // SAFETY: (queue), (lock): the segments change the owner all together.
+        unsafe {
+            match self.back() {
+                Some(last) => store(&raw mut (*last.as_ptr()).next, chain.head),
+                None => store(self.head, chain.head),
+            }
+            self.tail.write(chain.tail);
+        }
+    }
+}

@@ -1,0 +1,430 @@
+//! Segments: lwIP's `struct tcp_seg`.
+
+use super::{load, store};
+use crate::ffi::bindings as c;
+use crate::ffi::pbuf::{Checksum, Pbuf};
+use crate::wire::{Flags, HEADER_LEN, Header, SeqNum};
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::ops::Deref;
+use core::ptr::NonNull;
+
+/// A segment in a queue, to look at and change until the queue changes.
+#[derive(Clone, Copy)]
+pub(crate) struct Seg<'q> {
+    ptr: NonNull<c::tcp_seg>,
+    _queue: PhantomData<&'q ()>,
+}
+
+impl Seg<'_> {
+    /// # Safety
+    /// `ptr` is null or a segment that stays where it is through the lifetime of the result (queue).
+    pub(super) unsafe fn from_raw(ptr: *mut c::tcp_seg) -> Option<Self> {
+        NonNull::new(ptr).map(|ptr| Self { ptr, _queue: PhantomData })
+    }
+
+    pub(super) fn as_ptr(self) -> *mut c::tcp_seg {
+        self.ptr.as_ptr()
+    }
+
+    fn header(self) -> *mut c::tcp_hdr {
+        // SAFETY: (queue)
+        unsafe { load(&raw const (*self.ptr.as_ptr()).tcphdr) }
+    }
+
+    fn p(self) -> *mut c::pbuf {
+        // SAFETY: (queue)
+        unsafe { load(&raw const (*self.ptr.as_ptr()).p) }
+    }
+
+    /// Octets of data.
+    pub(crate) fn len(self) -> u16 {
+        // SAFETY: (queue)
+        unsafe { load(&raw const (*self.ptr.as_ptr()).len) }
+    }
+
+    fn set_len(self, len: u16) {
+        // SAFETY: (queue)
+        unsafe { store(&raw mut (*self.ptr.as_ptr()).len, len) }
+    }
+
+    /// Sequence numbers that it occupies: data, SYN, FIN (SEG.LEN of RFC 9293).
+    pub(crate) fn seq_len(self) -> u32 {
+        u32::from(self.len()) + u32::from(self.flags().has(Flags::SYN | Flags::FIN))
+    }
+
+    /// The first sequence number of a segment to be sent.
+    pub(crate) fn seq(self) -> SeqNum {
+        // SAFETY: (queue): a header, which is packed.
+        SeqNum::new(u32::from_be(unsafe { (*self.header()).seqno }))
+    }
+
+    /// The one after the last.
+    pub(crate) fn end(self) -> SeqNum {
+        self.seq() + self.seq_len()
+    }
+
+    /// The first sequence number of a received segment, whose header is in host byte order.
+    #[cfg(tcp_queue_ooseq)]
+    pub(crate) fn received_seq(self) -> SeqNum {
+        // SAFETY: (queue)
+        SeqNum::new(unsafe { (*self.header()).seqno })
+    }
+
+    /// The one after its last octet of data.
+    #[cfg(tcp_queue_ooseq)]
+    pub(crate) fn received_end(self) -> SeqNum {
+        self.received_seq() + u32::from(self.len())
+    }
+
+    /// Control bits.
+    pub(crate) fn flags(self) -> Flags {
+        // SAFETY: (queue)
+        Flags::from_bits(u16::from_be(unsafe { (*self.header())._hdrlen_rsvd_flags }) as u8)
+    }
+
+    /// Replaces the control bits.
+    pub(crate) fn set_flags(self, flags: Flags) {
+        // SAFETY: (queue)
+        unsafe {
+            let header = self.header();
+            let kept = u16::from_be((*header)._hdrlen_rsvd_flags) & !0x3f;
+            (*header)._hdrlen_rsvd_flags = (kept | u16::from(flags.bits())).to_be();
+        }
+    }
+
+    /// Adds control bits.
+    pub(crate) fn add_flags(self, flags: Flags) {
+        self.set_flags(self.flags() | flags);
+    }
+
+    /// Which options it has (TF_SEG_OPTS_x).
+    pub(crate) fn options(self) -> u8 {
+        // SAFETY: (queue)
+        unsafe { load(&raw const (*self.ptr.as_ptr()).flags) }
+    }
+
+    /// pbufs that it holds.
+    pub(crate) fn clen(self) -> u16 {
+        // SAFETY: (queue), (pbuf)
+        unsafe { c::pbuf_clen(self.p()) }
+    }
+
+    /// Octets of its pbufs.
+    #[cfg(ooseq_limit)]
+    pub(crate) fn tot_len(self) -> u16 {
+        // SAFETY: (queue), (pbuf)
+        unsafe { (*self.p()).tot_len }
+    }
+
+    /// A driver still holds its pbufs, from when it was sent: they must not be touched.
+    pub(crate) fn is_busy(self) -> bool {
+        // SAFETY: (queue), (pbuf)
+        unsafe { (*self.p()).ref_ != 1 }
+    }
+
+    /// Cuts the end of a received segment's data off.
+    #[cfg(tcp_queue_ooseq)]
+    pub(crate) fn truncate(self, len: u16) {
+        if len < self.len() {
+            self.set_len(len);
+            // SAFETY: (queue), (pbuf): shrinking only.
+            unsafe { c::pbuf_realloc(self.p(), len) };
+        }
+    }
+
+    /// Copies `target.len()` octets of data from `offset` on; false if there are not as many.
+    pub(crate) fn copy_data(self, target: &mut [u8], offset: u16) -> bool {
+        let len = target.len().min(usize::from(u16::MAX)) as u16;
+        // SAFETY: (queue), (pbuf): `target` takes `len` octets. The data are the last `len()` octets of the chain.
+        unsafe {
+            let start = (*self.p()).tot_len.wrapping_sub(self.len()).wrapping_add(offset);
+            c::pbuf_copy_partial(self.p(), target.as_mut_ptr().cast(), len, start) == len
+        }
+    }
+
+    /// Cuts the end of a segment to be sent off: `len` octets of data stay.
+    pub(crate) fn shorten(self, len: u16) {
+        let Some(cut) = self.len().checked_sub(len) else { return };
+        // SAFETY: (queue), (pbuf): shrinking only, and header and options stay.
+        unsafe {
+            let p = self.p();
+            c::pbuf_realloc(p, (*p).tot_len.saturating_sub(cut));
+        }
+        self.set_len(len);
+        #[cfg(tcp_checksum_on_copy)]
+        self.set_checksum_of_data(self.with_pbuf(|p| crate::ffi::pbuf::sum_tail(p, len)));
+    }
+
+    /// The last pbuf: where its payload ends, if it refers to memory of the application.
+    pub(crate) fn end_of_reference(self) -> Option<*const u8> {
+        const COPIED: u32 = 0x80 | 0x40; // PBUF_TYPE_FLAG_STRUCT_DATA_CONTIGUOUS, PBUF_TYPE_FLAG_DATA_VOLATILE
+        // SAFETY: (queue), (pbuf): the walk ends with the chain.
+        unsafe {
+            let last = self.last();
+            let refers = u32::from((*last).type_internal) & COPIED == 0;
+            refers.then(|| (*last).payload.cast::<u8>().add(usize::from((*last).len)).cast_const())
+        }
+    }
+
+    /// The last pbuf of the chain.
+    fn last(self) -> *mut c::pbuf {
+        let mut p = self.p();
+        // SAFETY: (queue), (pbuf)
+        unsafe {
+            while !(*p).next.is_null() {
+                p = (*p).next;
+            }
+        }
+        p
+    }
+
+    /// Lets the last pbuf reach `extra` octets further, `write` having put them there: it gets the room behind the
+    /// payload, which is ours because tcp_write allocated that much more (`unsent_oversize`), or refers to memory of the
+    /// application that goes on.
+    fn extend(self, extra: u16, write: impl FnOnce(*mut u8)) {
+        let mut p = self.p();
+        // SAFETY: (queue), (pbuf): the walk ends with the chain; the caller has checked that the room is there.
+        unsafe {
+            loop {
+                (*p).tot_len += extra;
+                if (*p).next.is_null() {
+                    break;
+                }
+                p = (*p).next;
+            }
+            write((*p).payload.cast::<u8>().add(usize::from((*p).len)));
+            (*p).len += extra;
+        }
+        self.set_len(self.len() + extra);
+    }
+
+    /// Refers to `extra` octets more of the application's memory, which follow on [`end_of_reference`](Self::end_of_reference).
+    pub(crate) fn extend_reference(self, data: crate::ffi::pbuf::AppData) {
+        self.add_checksum(data.sum(), data.len());
+        self.extend(data.len(), |_| ());
+    }
+
+    /// Fills the room behind the last pbuf.
+    #[cfg(tcp_oversize)]
+    pub(crate) fn extend_by_copy(self, data: crate::ffi::pbuf::AppData) {
+        let mut sum = Checksum::default();
+        self.extend(data.len(), |room| {
+            // SAFETY: the room is part of the pbuf's own memory: `unsent_oversize` octets, of which this is at most all.
+            sum = data.copy_to(unsafe { core::slice::from_raw_parts_mut(room, usize::from(data.len())) });
+        });
+        self.add_checksum(sum, data.len());
+    }
+
+    /// Appends a pbuf of data.
+    pub(crate) fn append(self, data: Pbuf, sum: Checksum) {
+        let len = data.tot_len();
+        self.add_checksum(sum, len);
+        // SAFETY: (queue), (pbuf): the reference goes over to the chain.
+        unsafe { c::pbuf_cat(self.p(), data.into_raw()) };
+        self.set_len(self.len() + len);
+    }
+
+    fn add_checksum(self, sum: Checksum, len: u16) {
+        #[cfg(tcp_checksum_on_copy)]
+        self.set_checksum_of_data(self.checksum_of_data().append_piece(sum, len));
+        let _ = (sum, len);
+    }
+
+    #[cfg(tcp_checksum_on_copy)]
+    pub(crate) fn checksum_of_data(self) -> Checksum {
+        let seg = self.ptr.as_ptr();
+        // SAFETY: (queue)
+        unsafe { Checksum { sum: load(&raw const (*seg).chksum), swapped: load(&raw const (*seg).chksum_swapped) != 0 } }
+    }
+
+    #[cfg(tcp_checksum_on_copy)]
+    fn set_checksum_of_data(self, checksum: Checksum) {
+        let seg = self.ptr.as_ptr();
+        // SAFETY: (queue)
+        unsafe {
+            store(&raw mut (*seg).chksum, checksum.sum);
+            store(&raw mut (*seg).chksum_swapped, u8::from(checksum.swapped));
+            store(&raw mut (*seg).flags, load(&raw const (*seg).flags) | crate::ffi::config::SEG_DATA_CHECKSUMMED as u8);
+        }
+    }
+
+    #[cfg(tcp_checksum_on_copy)]
+    fn with_pbuf<R>(self, look: impl FnOnce(&Pbuf) -> R) -> R {
+        look(&PbufOf::new(self.p()))
+    }
+
+    /// Room behind the last pbuf, as lwIP's debug check keeps it (TCP_OVERSIZE_DBGCHECK).
+    #[cfg(tcp_oversize_dbgcheck)]
+    pub(crate) fn set_oversize_left(self, room: u16) {
+        // SAFETY: (queue)
+        unsafe { store(&raw mut (*self.ptr.as_ptr()).oversize_left, room) }
+    }
+
+    /// Nothing to keep without the check.
+    #[cfg(not(tcp_oversize_dbgcheck))]
+    pub(crate) fn set_oversize_left(self, _room: u16) {}
+}
+
+/// A segment that is in no queue; dropping it gives it back to lwIP, pbufs included.
+pub(crate) struct SegBox(Seg<'static>);
+
+impl Drop for SegBox {
+    fn drop(&mut self) {
+        // SAFETY: (queue): we own the segment and with it one reference to its pbufs.
+        unsafe {
+            drop(Pbuf::from_raw(self.0.p()));
+            c::memp_free(c::memp_t_MEMP_TCP_SEG, self.0.as_ptr().cast());
+        }
+        crate::ffi::globals::note_memory_returned();
+    }
+}
+
+/// Everything that a queued segment has.
+impl SegBox {
+    /// As a member of a queue is looked at.
+    pub(crate) fn seg(&self) -> Seg<'_> {
+        self.0
+    }
+
+    /// # Safety
+    /// `ptr` is null or a segment that nobody else owns.
+    pub(crate) unsafe fn from_raw(ptr: *mut c::tcp_seg) -> Option<Self> {
+        // SAFETY: the caller's.
+        unsafe { Seg::from_raw(ptr).map(Self) }
+    }
+
+    pub(crate) fn into_raw(self) -> *mut c::tcp_seg {
+        ManuallyDrop::new(self).0.as_ptr()
+    }
+
+    /// Memory of a segment; without any, `p` is dropped.
+    fn allocate(p: Pbuf, header: impl FnOnce(&Pbuf) -> *mut c::tcp_hdr, len: u16, options: u8) -> Option<Self> {
+        // SAFETY: a function of wrapper.c; (lock) holds wherever a pbuf is handled.
+        let memory = unsafe { c::lwip_tcp_rust_memp_malloc(c::memp_t_MEMP_TCP_SEG) };
+        let ptr = NonNull::new(memory.cast::<c::tcp_seg>())?;
+        let tcphdr = header(&p);
+        // SAFETY: new memory of a segment, all zero first, which is valid; then all that (queue) asks for.
+        unsafe {
+            core::ptr::write_bytes(memory.cast::<u8>(), 0, size_of::<c::tcp_seg>());
+            let seg = ptr.as_ptr();
+            store(&raw mut (*seg).tcphdr, tcphdr);
+            store(&raw mut (*seg).len, len);
+            store(&raw mut (*seg).flags, options);
+            store(&raw mut (*seg).p, p.into_raw());
+        }
+        Some(Self(Seg { ptr, _queue: PhantomData }))
+    }
+
+    /// A segment to be sent: `p` is options and data, and gets a header in front.
+    pub(crate) fn create(mut p: Pbuf, header: &Header, options: u8, sum: Checksum) -> Option<Self> {
+        let len = (p.tot_len() + HEADER_LEN).saturating_sub(header.len);
+        if !p.add_header() {
+            crate::ffi::diagnostics::tcp_stat!(err);
+            return None;
+        }
+        header.emit(p.first_mut().first_chunk_mut()?);
+        let seg = Self::allocate(p, |p| p.payload().cast(), len, options)?;
+        #[cfg(tcp_checksum_on_copy)]
+        if len > 0 {
+            seg.0.set_checksum_of_data(sum);
+        }
+        let _ = sum;
+        Some(seg)
+    }
+
+    /// A received segment to be kept: its data are `p`, and its header, in host byte order, is where `header` points to
+    /// in the same pbuf.
+    #[cfg(tcp_queue_ooseq)]
+    pub(crate) fn received(p: Pbuf, header: *mut c::tcp_hdr) -> Option<Self> {
+        let len = p.tot_len();
+        Self::allocate(p, |_| header, len, 0)
+    }
+
+    /// Takes the data of a received segment out.
+    #[cfg(tcp_queue_ooseq)]
+    pub(crate) fn into_data(self) -> Option<Pbuf> {
+        let seg = ManuallyDrop::new(self);
+        // SAFETY: (queue): we own both, hand out one and give back the other.
+        unsafe {
+            let p = Pbuf::from_raw(seg.0.p());
+            c::memp_free(c::memp_t_MEMP_TCP_SEG, seg.0.as_ptr().cast());
+            p
+        }
+    }
+
+    /// Its pbufs, to send them.
+    pub(crate) fn pbuf(&self) -> impl Deref<Target = Pbuf> {
+        PbufOf::new(self.0.p())
+    }
+
+    /// Makes the payload start at the TCP header again, where lower layers put theirs in front when it was sent before.
+    /// Says whether it was.
+    pub(crate) fn rewind(&mut self) -> bool {
+        let (p, header) = (self.0.p(), self.0.header().cast::<u8>());
+        // SAFETY: (queue): the header lies in the first pbuf, at its payload or behind it.
+        unsafe {
+            let shift = header.addr().wrapping_sub((*p).payload.addr()) as u16;
+            (*p).len = (*p).len.wrapping_sub(shift);
+            (*p).tot_len = (*p).tot_len.wrapping_sub(shift);
+            (*p).payload = header.cast();
+            shift != 0
+        }
+    }
+
+    /// Acknowledgment number and window (not scaled any more) of this transmission; the checksum becomes zero.
+    pub(crate) fn set_ack_and_window(&mut self, ack: SeqNum, window: u16) {
+        let header = self.0.header();
+        // SAFETY: (queue)
+        unsafe {
+            (*header).ackno = ack.raw().to_be();
+            (*header).wnd = window.to_be();
+            (*header).chksum = 0;
+        }
+    }
+
+    /// The checksum, as it is computed (in memory order).
+    pub(crate) fn set_checksum(&mut self, checksum: u16) {
+        // SAFETY: (queue)
+        unsafe { (*self.0.header()).chksum = checksum };
+    }
+
+    /// Octets of header and options.
+    pub(crate) fn header_len(&self) -> u16 {
+        // SAFETY: (queue)
+        (u16::from_be(unsafe { (*self.0.header())._hdrlen_rsvd_flags }) >> 12) * 4
+    }
+
+    /// The option area. The payload starts at the header: [`rewind`](Self::rewind).
+    pub(crate) fn options_mut(&mut self) -> &mut [u8] {
+        let len = self.header_len().saturating_sub(HEADER_LEN);
+        // SAFETY: (queue): header and options lie in the first pbuf, `len` octets of it at most.
+        unsafe {
+            let room = (*self.0.p()).len.saturating_sub(HEADER_LEN);
+            let area = self.0.header().cast::<u8>().add(usize::from(HEADER_LEN));
+            core::slice::from_raw_parts_mut(area, usize::from(len.min(room)))
+        }
+    }
+
+    /// Where the header is, for hooks.
+    pub(crate) fn header_ptr(&self) -> *mut c::tcp_hdr {
+        self.0.header()
+    }
+}
+
+/// A look at pbufs that a segment owns.
+struct PbufOf<'s>(ManuallyDrop<Pbuf>, PhantomData<&'s ()>);
+
+impl PbufOf<'_> {
+    fn new(p: *mut c::pbuf) -> Self {
+        // SAFETY: (queue): a segment has pbufs; the reference stays the segment's, since this one is never dropped.
+        Self(ManuallyDrop::new(unsafe { Pbuf::from_raw(p).unwrap_unchecked() }), PhantomData)
+    }
+}
+
+impl Deref for PbufOf<'_> {
+    type Target = Pbuf;
+    fn deref(&self) -> &Pbuf {
+        &self.0
+    }
+}

@@ -1,0 +1,308 @@
+//! From octets to segments: tcp_write, splitting, and the segments of SYN and FIN.
+
+#![forbid(unsafe_code)]
+
+use crate::components::{connection_management as cm, flow_control, rod};
+use crate::ffi::diagnostics::{Event, debug, tcp_stat};
+use crate::ffi::pbuf::{AppData, Checksum, Layer, Pbuf};
+use crate::ffi::{Error, Result, config};
+use crate::output::OptionSet;
+use crate::pcb::{Bit, Chain, Pcb, SegBox, State};
+use crate::wire::{Flags, HEADER_LEN, Header, SeqNum};
+
+/// The flags of tcp_write.
+#[derive(Clone, Copy)]
+pub(crate) struct WriteFlags {
+    /// TCP_WRITE_FLAG_COPY: the octets are copied.
+    pub(crate) copy: bool,
+    /// TCP_WRITE_FLAG_MORE: more will follow, do not push.
+    pub(crate) more: bool,
+}
+
+/// The longest send queue, in pbufs.
+const MAX_QUEUE: u32 = if config::TCP_SND_QUEUELEN < 0xfffc { config::TCP_SND_QUEUELEN } else { 0xfffc };
+
+/// What tcp_write is going to do, allocated and filled, but not done yet: until everything is there, the connection is
+/// as it was, so that a failure has no effect.
+struct Plan {
+    /// Octets that fill the room behind the last segment.
+    fill: AppData,
+    /// What is appended to the last segment.
+    append: Append,
+    /// New segments,
+    chain: Chain,
+    /// and what is in them.
+    octets: u32,
+    pbufs: u16,
+    /// Room that will be left behind the last segment.
+    oversize: u16,
+}
+
+enum Append {
+    Nothing,
+    /// The application's memory goes on where the last pbuf ends.
+    Extend(AppData),
+    /// One more pbuf.
+    Pbuf(Pbuf, Checksum),
+}
+
+/// tcp_write: queues `data`, all of them or, with an error, none. ERR_CONN: not in a state to send; ERR_MEM: no room, or
+/// no memory, now.
+pub(crate) fn write(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> Result {
+    if !matches!(pcb.state(), State::Established | State::CloseWait | State::SynSent | State::SynRcvd)
+        || pcb.has(Bit::CLOSE_PENDING)
+    {
+        return Err(Error::CONN);
+    }
+    let len = data.len();
+    if len == 0 {
+        return Ok(());
+    }
+    if u32::from(len) > pcb.snd_buf().into() {
+        rod::set_memory_error(pcb, true);
+        return Err(Error::MEM);
+    }
+    let flags = WriteFlags { copy: flags.copy || cfg!(lwip_netif_tx_single_pbuf), ..flags };
+    let planned = if u32::from(pcb.snd_queuelen()) >= MAX_QUEUE { None } else { plan(pcb, data, flags) };
+    let Some(plan) = planned else {
+        tcp_stat!(memerr);
+        rod::set_memory_error(pcb, true);
+        pcb.core().set_memory_wanted(true);
+        return Err(Error::MEM);
+    };
+    carry_out(pcb, plan);
+    flow_control::on_send_buffer_used(pcb, len);
+    if !flags.more {
+        rod::push_last(pcb);
+    }
+    debug(Event::SendQueue, pcb.snd_queuelen().into(), pcb.snd_buf().into());
+    Ok(())
+}
+
+/// Segments are kept to half the largest window that the peer has offered: it could not take more than one otherwise.
+fn segment_size(pcb: Pcb<'_>) -> u16 {
+    let half = (u32::from(pcb.snd_wnd_max()) / 2).min(0xffff) as u16;
+    match pcb.mss().min(half) {
+        0 => pcb.mss(),
+        size => size,
+    }
+}
+
+fn plan(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> Option<Plan> {
+    let options = OptionSet::of_connection(pcb);
+    let option_len = options.len(Some(pcb));
+    let size = segment_size(pcb).max(option_len + 1);
+    let (nothing, _) = data.split(0);
+    let mut plan =
+        Plan { fill: nothing, append: Append::Nothing, chain: Chain::new(), octets: 0, pbufs: 0, oversize: 0 };
+    let mut left = data;
+    if let Some(last) = rod::last_unsent(pcb) {
+        left = plan_last(pcb, &mut plan, &last, size, data, flags)?;
+    }
+    let mut seq = pcb.snd_lbb() + u32::from(data.len() - left.len());
+    while left.len() > 0 {
+        let (piece, rest) = left.split(size - option_len);
+        let (seg, oversize) = new_segment(pcb, &plan, piece, seq, options, size, flags)?;
+        plan.oversize = oversize;
+        plan.pbufs = plan.pbufs.saturating_add(seg.seg().clen());
+        plan.octets += u32::from(piece.len());
+        if queued_pbufs(pcb, &plan) > MAX_QUEUE {
+            return None;
+        }
+        plan.chain.push_back(seg);
+        seq += u32::from(piece.len());
+        left = rest;
+    }
+    Some(plan)
+}
+
+fn queued_pbufs(pcb: Pcb<'_>, plan: &Plan) -> u32 {
+    u32::from(pcb.snd_queuelen()) + u32::from(plan.pbufs) + u32::from(matches!(plan.append, Append::Pbuf(..)))
+}
+
+/// How much of `data` the last unsent segment takes; the rest comes back.
+fn plan_last(
+    pcb: Pcb<'_>,
+    plan: &mut Plan,
+    last: &rod::LastUnsent,
+    size: u16,
+    data: AppData,
+    flags: WriteFlags,
+) -> Option<AppData> {
+    let space = size.saturating_sub(last.len.saturating_add(OptionSet(last.options).len(Some(pcb))));
+    let oversize = rod::oversize(pcb);
+    let (fill, left) = data.split(space.min(oversize));
+    plan.fill = fill;
+    plan.oversize = oversize - fill.len();
+    let space = space - fill.len();
+    if cfg!(lwip_netif_tx_single_pbuf) || left.len() == 0 || space == 0 || last.len == 0 {
+        return Some(left);
+    }
+    let (piece, left) = left.split(space);
+    if flags.copy {
+        let (mut p, oversize) = copy_pbuf(pcb, Layer::Raw, piece.len(), space, true, flags)?;
+        let sum = piece.copy_to(p.first_mut());
+        plan.append = Append::Pbuf(p, sum);
+        plan.oversize = oversize;
+    } else if fill.len() == 0 && last.reference_end.is_some_and(|end| piece.starts_at(end)) {
+        plan.append = Append::Extend(piece);
+    } else {
+        plan.append = Append::Pbuf(Pbuf::reference(Layer::Raw, piece)?, piece.sum());
+        plan.oversize = 0;
+    }
+    Some(left)
+}
+
+fn carry_out(pcb: Pcb<'_>, plan: Plan) {
+    let Plan { fill, append, chain, octets, pbufs, oversize } = plan;
+    if fill.len() > 0 {
+        rod::extend_last_by_copy(pcb, fill);
+    }
+    match append {
+        Append::Nothing => {}
+        Append::Extend(data) => rod::extend_last_by_reference(pcb, data),
+        Append::Pbuf(p, sum) => rod::append_to_last(pcb, p, sum),
+    }
+    if !chain.is_empty() {
+        rod::forget_oversize(pcb);
+        rod::enqueue_chain(pcb, chain, octets, pbufs);
+    }
+    rod::on_data_queued(pcb, oversize);
+}
+
+/// A segment of `data`, and the room left behind them.
+fn new_segment(
+    pcb: Pcb<'_>,
+    plan: &Plan,
+    data: AppData,
+    seq: SeqNum,
+    options: OptionSet,
+    size: u16,
+    flags: WriteFlags,
+) -> Option<(SegBox, u16)> {
+    let option_len = options.len(Some(pcb));
+    let (p, oversize, sum) = if flags.copy {
+        let first = plan.chain.is_empty();
+        let (mut p, oversize) = copy_pbuf(pcb, Layer::Transport, data.len() + option_len, size, first, flags)?;
+        let sum = data.copy_to(p.first_mut().get_mut(usize::from(option_len)..)?);
+        (p, oversize, sum)
+    } else {
+        let referring = Pbuf::reference(Layer::Transport, data)?;
+        let mut p = Pbuf::alloc(Layer::Transport, option_len)?;
+        p.cat(referring);
+        (p, 0, data.sum())
+    };
+    let seg = SegBox::create(p, &header(pcb, seq, Flags::NONE, option_len), options.0, sum)?;
+    Some((seg, oversize))
+}
+
+/// A pbuf to copy `len` octets into, with room for more behind them, up to `max`, if the application is likely to write
+/// more before it is sent (TCP_OVERSIZE); and how much room that is.
+fn copy_pbuf(pcb: Pcb<'_>, layer: Layer, len: u16, max: u16, first: bool, flags: WriteFlags) -> Option<(Pbuf, u16)> {
+    #[cfg(tcp_oversize)]
+    {
+        let waits = !pcb.has(Bit::NODELAY) && (!first || !pcb.unsent_is_empty() || !pcb.unacked_is_empty());
+        let room = if cfg!(lwip_netif_tx_single_pbuf) {
+            max.max(len)
+        } else if len < max && (flags.more || waits) {
+            oversized(len).max(len).min(max)
+        } else {
+            len
+        };
+        let mut p = Pbuf::alloc(layer, room)?;
+        let spare = p.reserve_behind(len);
+        Some((p, spare))
+    }
+    #[cfg(not(tcp_oversize))]
+    {
+        let _ = (pcb, max, first, flags);
+        Some((Pbuf::alloc(layer, len)?, 0))
+    }
+}
+
+/// The length to allocate for `len` octets.
+#[cfg(tcp_oversize)]
+fn oversized(len: u16) -> u16 {
+    #[cfg(oversize_calc_length)]
+    let wished = u32::from(crate::ffi::oversize_length(len));
+    #[cfg(not(oversize_calc_length))]
+    let wished = u32::from(len) + config::TCP_OVERSIZE;
+    let alignment = config::MEM_ALIGNMENT;
+    (wished + alignment - 1).min(0xffff) as u16 / alignment as u16 * alignment as u16
+}
+
+fn header(pcb: Pcb<'_>, seq: SeqNum, flags: Flags, option_len: u16) -> Header {
+    Header {
+        src: pcb.local_port(),
+        dst: pcb.remote_port(),
+        seq,
+        ack: SeqNum::new(0),
+        len: HEADER_LEN + option_len,
+        flags,
+        wnd: 0,
+    }
+}
+
+/// tcp_enqueue_flags: queues a segment with SYN or FIN. ERR_MEM: no memory; nothing happened.
+pub(crate) fn enqueue_flags(pcb: Pcb<'_>, flags: Flags) -> Result {
+    let options = if flags.has(Flags::SYN) { OptionSet::of_syn(pcb) } else { OptionSet::of_connection(pcb) };
+    let option_len = options.len(Some(pcb));
+    let seg = Pbuf::alloc(Layer::Transport, option_len).and_then(|p| {
+        SegBox::create(p, &header(pcb, pcb.snd_lbb(), flags, option_len), options.0, Checksum::default())
+    });
+    let Some(seg) = seg else {
+        tcp_stat!(memerr);
+        rod::set_memory_error(pcb, true);
+        return Err(Error::MEM);
+    };
+    rod::forget_oversize(pcb);
+    rod::enqueue(pcb, seg);
+    if flags.has(Flags::FIN) {
+        cm::on_fin_queued(pcb);
+    }
+    Ok(())
+}
+
+/// tcp_send_fin: our FIN goes with the last unsent segment, or gets one of its own. ERR_MEM: no memory for that.
+pub(crate) fn send_fin(pcb: Pcb<'_>) -> Result {
+    if rod::mark_fin_on_last(pcb) {
+        cm::on_fin_queued(pcb);
+        return Ok(());
+    }
+    enqueue_flags(pcb, Flags::FIN)
+}
+
+/// tcp_split_unsent_seg: makes two segments of the first unsent one, the first with `len` octets of data. ERR_VAL: `len`
+/// is 0; ERR_MEM: nothing to split, or no memory; nothing happened.
+pub(crate) fn split_front(pcb: Pcb<'_>, len: u16) -> Result {
+    let front = rod::front(pcb).ok_or(Error::MEM)?;
+    if len == 0 {
+        return Err(Error::VAL);
+    }
+    if front.len <= len {
+        return Ok(());
+    }
+    let Some(rest) = split_off(pcb, &front, len) else {
+        tcp_stat!(memerr);
+        return Err(Error::MEM);
+    };
+    rod::split_front(pcb, len, rest);
+    Ok(())
+}
+
+/// A segment with what is behind the first `len` octets of `front`, PSH and FIN included.
+fn split_off(pcb: Pcb<'_>, front: &rod::Front, len: u16) -> Option<SegBox> {
+    let options = OptionSet(front.options & !(config::SEG_DATA_CHECKSUMMED as u8));
+    let option_len = options.len(Some(pcb));
+    let remainder = front.len - len;
+    let mut p = Pbuf::alloc(Layer::Transport, remainder.checked_add(option_len)?)?;
+    if !rod::copy_front(pcb, p.first_mut().get_mut(usize::from(option_len)..)?, len) {
+        return None;
+    }
+    #[cfg(tcp_checksum_on_copy)]
+    let sum = crate::ffi::pbuf::sum_tail(&p, remainder);
+    #[cfg(not(tcp_checksum_on_copy))]
+    let sum = Checksum::default();
+    let flags = front.flags.only(Flags::PSH | Flags::FIN);
+    SegBox::create(p, &header(pcb, front.seq + u32::from(len), flags, option_len), options.0, sum)
+}

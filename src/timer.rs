@@ -1,0 +1,182 @@
+//! The slow timer (every TCP_SLOW_INTERVAL) and the fast one (every TCP_FAST_INTERVAL).
+
+#![forbid(unsafe_code)]
+
+use crate::api;
+use crate::components::connection_management::KeepAlive;
+use crate::components::{congestion_control as cc, connection_management as cm, flow_control, rod};
+use crate::ffi::diagnostics::{Event, debug};
+use crate::ffi::{Error, config};
+use crate::output::{Reset, output, send_keep_alive, send_reset, send_window_probe};
+use crate::pcb::{Bit, Core, List, Pcb, PcbId, State};
+use crate::segmentation;
+
+/// tcp_tmr: the fast timer each time, the slow one every second time.
+pub(crate) fn both(core: &mut Core) {
+    fast(core);
+    let calls = core.timer_calls().wrapping_add(1);
+    core.set_timer_calls(calls);
+    if calls & 1 != 0 {
+        slow(core);
+    }
+}
+
+/// Visits each active PCB once. A visit may call the application, which may free any PCB and add others, so that the walk
+/// starts anew then; who was visited in this round is marked.
+fn visit_active(core: &mut Core, visit: fn(&mut Core, PcbId)) {
+    let round = core.timer_round().wrapping_add(1);
+    core.set_timer_round(round);
+    let mut next = core.first(List::Active).map(Pcb::id);
+    while let Some(id) = next {
+        core.set_active_pcbs_changed(0);
+        if core.get(id).is_some_and(|pcb| !cm::on_timer_round(pcb, round)) {
+            visit(core, id);
+        }
+        next = match core.get(id) {
+            Some(pcb) if core.active_pcbs_changed() == 0 => pcb.following_id(),
+            _ => core.first(List::Active).map(Pcb::id),
+        };
+    }
+}
+
+/// tcp_slowtmr.
+pub(crate) fn slow(core: &mut Core) {
+    core.set_ticks(core.ticks().wrapping_add(1));
+    visit_active(core, slow_visit);
+    let mut next = core.first(List::TimeWait).map(Pcb::id);
+    while let Some(pcb) = next.and_then(|id| core.get(id)) {
+        let (id, over) = (pcb.id(), cm::state_timed_out(pcb, core.ticks()));
+        next = pcb.following_id();
+        if over {
+            api::abandon(core, id, false);
+        }
+    }
+}
+
+/// What becomes of a connection that the timer has looked at.
+enum Fate {
+    Lives,
+    /// It is given up, the peer being told or not.
+    Ends {
+        reset: bool,
+    },
+}
+
+fn slow_visit(core: &mut Core, id: PcbId) {
+    match slow_timers(core, id) {
+        Fate::Lives => poll(core, id),
+        Fate::Ends { reset } => {
+            let Some(pcb) = core.get(id) else { return };
+            let (callback, farewell) = (pcb.error_callback(), Reset::of(pcb));
+            api::purge(pcb);
+            core.unregister(List::Active, pcb);
+            if reset {
+                send_reset(core, &farewell, Some(id), None);
+            }
+            core.free(id);
+            // Removing it changed the list, but the walk knows; what counts is whether the application changes it.
+            core.call_err(callback, Error::ABRT);
+        }
+    }
+}
+
+fn slow_timers(core: &mut Core, id: PcbId) -> Fate {
+    let Some(pcb) = core.get(id) else { return Fate::Lives };
+    let retries = u32::from(pcb.nrtx());
+    if retries >= config::TCP_MAXRTX || (pcb.state() == State::SynSent && retries >= config::TCP_SYNMAXRTX) {
+        return Fate::Ends { reset: false };
+    }
+    if pcb.persist_backoff() > 0 {
+        if u32::from(pcb.persist_probe()) >= config::TCP_MAXRTX {
+            return Fate::Ends { reset: false };
+        }
+        persist(core, id);
+    } else {
+        retransmit(core, id);
+    }
+    let Some(pcb) = core.get(id) else { return Fate::Lives };
+    let now = core.ticks();
+    let mut fate = Fate::Lives;
+    match cm::keep_alive(pcb, now) {
+        KeepAlive::Quiet => {}
+        KeepAlive::Dead => fate = Fate::Ends { reset: true },
+        KeepAlive::Probe => {
+            if send_keep_alive(core, id).is_ok() {
+                if let Some(pcb) = core.get(id) {
+                    cm::on_keep_alive_sent(pcb);
+                }
+            }
+        }
+    }
+    let Some(pcb) = core.get(id) else { return Fate::Lives };
+    let silence = now.wrapping_sub(pcb.tmr());
+    if silence >= (pcb.rto().max(0) as u32).wrapping_mul(config::TCP_OOSEQ_TIMEOUT) {
+        rod::free_ooseq(pcb);
+    }
+    if cm::state_timed_out(pcb, now) { Fate::Ends { reset: false } } else { fate }
+}
+
+/// The persist timer (RFC 9293 3.8.6.1): a probe into a closed window, or as much as an open one takes.
+fn persist(core: &mut Core, id: PcbId) {
+    let Some(pcb) = core.get(id).filter(|pcb| flow_control::on_persist_tick(*pcb)) else { return };
+    let backs_off = if pcb.snd_wnd() == 0 {
+        send_window_probe(core, id).is_ok()
+    } else {
+        let split = segmentation::split_front(pcb, u32::from(pcb.snd_wnd()).min(0xffff) as u16);
+        split.is_err() || output(core, id).is_err()
+    };
+    if let Some(pcb) = core.get(id).filter(|_| backs_off) {
+        flow_control::on_probed(pcb);
+    }
+}
+
+/// The retransmission timer (RFC 6298 5.4 to 5.7).
+fn retransmit(core: &mut Core, id: PcbId) {
+    let Some(pcb) = core.get(id).filter(|pcb| rod::on_tick(*pcb)) else { return };
+    let nothing_in_flight = pcb.unacked_is_empty() && !pcb.unsent_is_empty();
+    if rod::retransmit_all(pcb) || nothing_in_flight {
+        debug(Event::RtoExpired, pcb.lastack().raw(), pcb.nrtx().into());
+        rod::on_timeout(pcb);
+        cc::on_timeout(pcb);
+        rod::on_resent(pcb);
+        output(core, id).ok();
+    }
+}
+
+/// The poll callback, when it is due.
+fn poll(core: &mut Core, id: PcbId) {
+    if !core.get(id).is_some_and(cm::on_poll_tick) {
+        return;
+    }
+    core.set_active_pcbs_changed(0);
+    if core.call_poll(id).is_ok() && core.active_pcbs_changed() == 0 {
+        output(core, id).ok();
+    }
+}
+
+/// tcp_fasttmr: delayed ACKs, FINs that there was no memory for, data that the application refused.
+pub(crate) fn fast(core: &mut Core) {
+    visit_active(core, fast_visit);
+    api::wake_writers(core);
+}
+
+fn fast_visit(core: &mut Core, id: PcbId) {
+    let Some(pcb) = core.get(id) else { return };
+    if pcb.has(Bit::ACK_DELAY) {
+        rod::ack_now(pcb);
+        output(core, id).ok();
+    }
+    api::retry_close(core, id);
+    if core.get(id).is_some_and(Pcb::has_refused_data) {
+        api::process_refused_data(core, id).ok();
+    }
+}
+
+/// tcp_txnow: a driver has room again.
+pub(crate) fn retry_output(core: &mut Core) {
+    visit_active(core, |core, id| {
+        if core.get(id).is_some_and(|pcb| pcb.has(Bit::MEMORY_ERROR)) {
+            output(core, id).ok();
+        }
+    });
+}

@@ -1,0 +1,258 @@
+/*
+ * A function body for each thing that only C can expand: hooks, assertions, debug output, and lwIP's dispatch macros.
+ * Nothing else belongs here. Compiled with the user's compiler and flags, so that it sees what the firmware sees.
+ */
+#include "wrapper.h"
+
+#if LWIP_TCP
+
+/* Sizes and offsets as the Rust side has them: written by build.rs, checked here by the user's compiler. */
+#include "lwip_tcp_rust_layout.h"
+
+#if LWIP_TCP_RUST_CHALLENGE_ACKS < 1 || LWIP_TCP_RUST_CHALLENGE_ACKS > 255
+#error "LWIP_TCP_RUST_CHALLENGE_ACKS must be 1 to 255 (lwipopts.h)"
+#endif
+#if MEMP_NUM_TCP_PCB > 65534
+#error "MEMP_NUM_TCP_PCB must be at most 65534 with the Rust TCP core (lwipopts.h)"
+#endif
+
+void *lwip_tcp_rust_memp_malloc(memp_t pool)
+{
+  return memp_malloc(pool);
+}
+
+err_t lwip_tcp_rust_ip_output(struct pbuf *p, const ip_addr_t *src, const ip_addr_t *dst, const struct tcp_pcb *pcb,
+                              struct netif *netif)
+{
+  err_t err;
+  u8_t ttl = TCP_TTL;
+  u8_t tos = 0;
+  if (pcb != NULL) {
+    NETIF_SET_HINTS(netif, LWIP_CONST_CAST(struct netif_hint *, &pcb->netif_hints));
+    ttl = pcb->ttl;
+    tos = pcb->tos;
+  }
+  err = ip_output_if(p, src, dst, ttl, tos, IP_PROTO_TCP, netif);
+  NETIF_RESET_HINTS(netif);
+  return err;
+}
+
+struct netif *lwip_tcp_rust_ip_route(const ip_addr_t *src, const ip_addr_t *dst)
+{
+  LWIP_UNUSED_ARG(src);
+  return ip_route(src, dst);
+}
+
+const ip_addr_t *lwip_tcp_rust_local_ip(struct netif *netif, const ip_addr_t *dst)
+{
+  LWIP_UNUSED_ARG(dst);
+  return ip_netif_get_local_ip(netif, dst);
+}
+
+u8_t lwip_tcp_rust_to_many(void)
+{
+  return ip_addr_isbroadcast(ip_current_dest_addr(), ip_current_netif()) ||
+         ip_addr_ismulticast(ip_current_dest_addr());
+}
+
+#if CHECKSUM_GEN_TCP || CHECKSUM_CHECK_TCP
+u16_t lwip_tcp_rust_chksum(struct pbuf *p, const ip_addr_t *src, const ip_addr_t *dst)
+{
+  return ip_chksum_pseudo(p, IP_PROTO_TCP, p->tot_len, src, dst);
+}
+#endif
+
+#if TCP_CHECKSUM_ON_COPY
+u16_t lwip_tcp_rust_chksum_partial(struct pbuf *p, u16_t header_len, const ip_addr_t *src, const ip_addr_t *dst)
+{
+  return ip_chksum_pseudo_partial(p, IP_PROTO_TCP, p->tot_len, header_len, src, dst);
+}
+
+u16_t lwip_tcp_rust_chksum_copy(void *dst, const void *src, u16_t len)
+{
+  return LWIP_CHKSUM_COPY(dst, src, len);
+}
+
+#if TCP_CHECKSUM_ON_COPY_SANITY_CHECK
+#ifndef TCP_CHECKSUM_ON_COPY_SANITY_CHECK_FAIL
+#define TCP_CHECKSUM_ON_COPY_SANITY_CHECK_FAIL(msg) LWIP_DEBUGF(TCP_DEBUG | LWIP_DBG_LEVEL_WARNING, msg)
+#endif
+void lwip_tcp_rust_chksum_mismatch(struct tcp_hdr *header, u16_t slow)
+{
+  TCP_CHECKSUM_ON_COPY_SANITY_CHECK_FAIL(
+    ("tcp_output_segment: the checksum summed up on copy is 0x%" X16_F ", that of the segment 0x%" X16_F "\n",
+     header->chksum, slow));
+  header->chksum = slow;
+}
+#endif
+#endif
+
+#ifdef LWIP_RAND
+u32_t lwip_tcp_rust_rand(void)
+{
+  return (u32_t)LWIP_RAND();
+}
+#endif
+
+#ifdef TCP_OOSEQ_BYTES_LIMIT
+u32_t lwip_tcp_rust_ooseq_bytes_limit(const struct tcp_pcb *pcb)
+{
+  LWIP_UNUSED_ARG(pcb);
+  return (u32_t)TCP_OOSEQ_BYTES_LIMIT(pcb);
+}
+#elif defined(TCP_OOSEQ_PBUFS_LIMIT)
+u32_t lwip_tcp_rust_ooseq_bytes_limit(const struct tcp_pcb *pcb)
+{
+  LWIP_UNUSED_ARG(pcb);
+  return 0xffffffffUL;
+}
+#endif
+
+#ifdef TCP_OOSEQ_PBUFS_LIMIT
+u16_t lwip_tcp_rust_ooseq_pbufs_limit(const struct tcp_pcb *pcb)
+{
+  LWIP_UNUSED_ARG(pcb);
+  return (u16_t)TCP_OOSEQ_PBUFS_LIMIT(pcb);
+}
+#elif defined(TCP_OOSEQ_BYTES_LIMIT)
+u16_t lwip_tcp_rust_ooseq_pbufs_limit(const struct tcp_pcb *pcb)
+{
+  LWIP_UNUSED_ARG(pcb);
+  return 0xffffU;
+}
+#endif
+
+#ifdef TCP_OVERSIZE_CALC_LENGTH
+u16_t lwip_tcp_rust_oversize_length(u16_t length)
+{
+  return (u16_t)TCP_OVERSIZE_CALC_LENGTH(length);
+}
+#endif
+
+#if LWIP_VLAN_PCP
+void lwip_tcp_rust_init_hints(struct tcp_pcb *pcb)
+{
+  pcb_tci_init(pcb);
+}
+#endif
+
+#if LWIP_IPV6 && LWIP_IPV6_SCOPES
+void lwip_tcp_rust_select_zone(ip_addr_t *addr)
+{
+  if (IP_IS_V6(addr) && ip6_addr_lacks_zone(ip_2_ip6(addr), IP6_UNICAST)) {
+    ip6_addr_select_zone(ip_2_ip6(addr), ip_2_ip6(addr));
+  }
+}
+
+void lwip_tcp_rust_assign_zone(ip_addr_t *addr, struct netif *netif)
+{
+  if (IP_IS_V6(addr) && ip6_addr_lacks_zone(ip_2_ip6(addr), IP6_UNICAST)) {
+    ip6_addr_assign_zone(ip_2_ip6(addr), IP6_UNICAST, netif);
+  }
+}
+#endif
+
+#ifdef LWIP_HOOK_TCP_ISN
+u32_t lwip_tcp_rust_hook_isn(struct tcp_pcb *pcb)
+{
+  return LWIP_HOOK_TCP_ISN(&pcb->local_ip, pcb->local_port, &pcb->remote_ip, pcb->remote_port);
+}
+#endif
+
+#ifdef LWIP_HOOK_TCP_INPACKET_PCB
+err_t lwip_tcp_rust_hook_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, u16_t opt1len, u8_t *opt2,
+                                  struct pbuf *p)
+{
+  return LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, optlen, opt1len, opt2, p);
+}
+#endif
+
+#ifdef LWIP_HOOK_TCP_OUT_TCPOPT_LENGTH
+u8_t lwip_tcp_rust_hook_opt_length(const struct tcp_pcb *pcb, u8_t internal_len)
+{
+  LWIP_UNUSED_ARG(pcb);
+  return (u8_t)LWIP_HOOK_TCP_OUT_TCPOPT_LENGTH(pcb, internal_len);
+}
+#endif
+
+#ifdef LWIP_HOOK_TCP_OUT_ADD_TCPOPTS
+u32_t *lwip_tcp_rust_hook_add_opts(struct pbuf *p, struct tcp_hdr *hdr, const struct tcp_pcb *pcb, u32_t *opts)
+{
+  return LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, hdr, pcb, opts);
+}
+#endif
+
+void lwip_tcp_rust_assert_core_locked(void)
+{
+  LWIP_ASSERT_CORE_LOCKED();
+}
+
+#ifndef LWIP_NOASSERT
+/* In the order of `enum Assertion` in src/ffi/diagnostics.rs. */
+void lwip_tcp_rust_assert(u8_t what)
+{
+  static const char *const message[] = {
+    "TCP: invalid pcb",
+    "TCP: called for a pcb that is closed, freed or not one of ours",
+    "TCP: called for a listening pcb",
+    "TCP: invalid argument",
+    "TCP: more received data acknowledged than was delivered",
+    "TCP: accepts_pending out of range",
+    "TCP: valid queue length",
+    "TCP: options not filled",
+    "TCP: increase LWIP_TCP_PCB_NUM_EXT_ARGS in lwipopts.h"
+  };
+  LWIP_ASSERT(message[what < LWIP_ARRAYSIZE(message) ? what : 0], 0);
+  LWIP_UNUSED_ARG(message);
+}
+#endif
+
+#ifdef LWIP_DEBUG
+/* In the order of `enum Event` in src/ffi/diagnostics.rs. */
+void lwip_tcp_rust_debug(u8_t event, u32_t a, u32_t b)
+{
+  switch (event) {
+    case 0:
+      LWIP_DEBUGF(TCP_INPUT_DEBUG, ("tcp_input: segment for port %" U32_F " discarded, reason %" U32_F "\n", a, b));
+      break;
+    case 1:
+      LWIP_DEBUGF(TCP_DEBUG, ("TCP: port %" U32_F " enters state %s\n", a, tcp_debug_state_str((enum tcp_state)b)));
+      break;
+    case 2:
+      LWIP_DEBUGF(TCP_RST_DEBUG, ("TCP: RST sent, seqno %" U32_F " ackno %" U32_F "\n", a, b));
+      break;
+    case 3:
+      LWIP_DEBUGF(TCP_OUTPUT_DEBUG, ("tcp_output: segment %" U32_F ":%" U32_F "\n", a, b));
+      break;
+    case 4:
+      LWIP_DEBUGF(TCP_RTO_DEBUG, ("TCP: RTO expired at seqno %" U32_F ", retransmission %" U32_F "\n", a, b));
+      break;
+    case 5:
+      LWIP_DEBUGF(TCP_FR_DEBUG, ("TCP: fast retransmit of seqno %" U32_F ", ssthresh %" U32_F "\n", a, b));
+      break;
+    case 6:
+      LWIP_DEBUGF(TCP_CWND_DEBUG, ("TCP: cwnd %" U32_F " ssthresh %" U32_F "\n", a, b));
+      break;
+    case 7:
+      LWIP_DEBUGF(TCP_WND_DEBUG, ("TCP: receive window %" U32_F ", announced %" U32_F "\n", a, b));
+      break;
+    case 8:
+      LWIP_DEBUGF(TCP_RST_DEBUG, ("TCP: challenge ACK for port %" U32_F ", seqno %" U32_F "\n", a, b));
+      break;
+    case 9:
+      LWIP_DEBUGF(TCP_DEBUG, ("TCP header: ports %" U32_F " %" U32_F "\n", a, b));
+      break;
+    case 10:
+      LWIP_DEBUGF(TCP_DEBUG, ("TCP header: numbers %" U32_F " %" U32_F "\n", a, b));
+      break;
+    case 11:
+      LWIP_DEBUGF(TCP_DEBUG, ("TCP header: flags 0x%" X32_F "\n", a));
+      break;
+    default:
+      LWIP_DEBUGF(TCP_QLEN_DEBUG, ("TCP: send queue %" U32_F " pbufs, send buffer %" U32_F "\n", a, b));
+      break;
+  }
+}
+#endif
+
+#endif /* LWIP_TCP */

@@ -1,0 +1,231 @@
+/*
+ * What the Rust core has to know of the user's lwIP: bindgen reads this header with the user's include folders,
+ * lwipopts.h and flags, and wrapper.c is compiled against it.
+ *
+ * Option macros become enumerators, because an enumerator is evaluated by the compiler itself, whatever expression
+ * or cast stands in lwipopts.h. build.rs turns LWIP_TCP_RUST_NUM_x into the constant `x` and LWIP_TCP_RUST_CFG_x,
+ * where it is 1, into the cfg `x` in lower case.
+ */
+#ifndef LWIP_TCP_RUST_WRAPPER_H
+#define LWIP_TCP_RUST_WRAPPER_H
+
+#include "lwip/opt.h"
+#include "lwip/init.h"
+
+enum lwip_tcp_rust_presence { LWIP_TCP_RUST_CFG_LWIP_TCP = (LWIP_TCP != 0) };
+
+#if LWIP_TCP
+
+#include "lwip/debug.h"
+#include "lwip/inet_chksum.h"
+#include "lwip/ip.h"
+#include "lwip/ip_addr.h"
+#include "lwip/memp.h"
+#include "lwip/nd6.h"
+#include "lwip/netif.h"
+#include "lwip/pbuf.h"
+#include "lwip/priv/memp_priv.h"
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/stats.h"
+#include "lwip/sys.h"
+#include "lwip/tcp.h"
+
+#ifdef LWIP_HOOK_FILENAME
+#include LWIP_HOOK_FILENAME
+#endif
+
+/*
+ * Options of our own, set in the same lwipopts.h.
+ */
+
+/* LWIP_TCP_RUST_CHALLENGE_ACKS: how many challenge ACKs (RFC 5961) one connection sends per second at most. */
+#ifndef LWIP_TCP_RUST_CHALLENGE_ACKS
+#define LWIP_TCP_RUST_CHALLENGE_ACKS 2
+#endif
+
+/* Options that tcp.c and tcp_out.c default by themselves. */
+#ifndef TCP_LOCAL_PORT_RANGE_START
+#define TCP_LOCAL_PORT_RANGE_START 0xc000
+#define TCP_LOCAL_PORT_RANGE_END 0xffff
+#endif
+#ifndef TCP_CHECKSUM_ON_COPY_SANITY_CHECK
+#define TCP_CHECKSUM_ON_COPY_SANITY_CHECK 0
+#endif
+#ifndef LWIP_VLAN_PCP
+#define LWIP_VLAN_PCP 0
+#endif
+#ifndef LWIP_DEBUG
+#define LWIP_TCP_RUST_HAS_DEBUG 0
+#else
+#define LWIP_TCP_RUST_HAS_DEBUG 1
+#endif
+
+/* The pool that PCBs come from: with its base and stride an address is turned into the PCB's number. */
+#if !MEMP_MEM_MALLOC
+extern u8_t memp_memory_TCP_PCB_base[];
+#endif
+
+enum lwip_tcp_rust_numbers {
+  LWIP_TCP_RUST_NUM_VERSION = LWIP_VERSION_MAJOR * 10000 + LWIP_VERSION_MINOR * 100 + LWIP_VERSION_REVISION,
+  LWIP_TCP_RUST_NUM_MEM_ALIGNMENT = MEM_ALIGNMENT,
+  LWIP_TCP_RUST_NUM_MEMP_NUM_TCP_PCB = MEMP_NUM_TCP_PCB,
+  LWIP_TCP_RUST_NUM_TCP_MSS = TCP_MSS,
+  LWIP_TCP_RUST_NUM_TCP_WND = TCP_WND,
+  LWIP_TCP_RUST_NUM_TCP_SND_BUF = TCP_SND_BUF,
+  LWIP_TCP_RUST_NUM_TCP_SND_QUEUELEN = TCP_SND_QUEUELEN,
+  LWIP_TCP_RUST_NUM_TCP_WND_UPDATE_THRESHOLD = TCP_WND_UPDATE_THRESHOLD,
+  LWIP_TCP_RUST_NUM_TCP_TTL = TCP_TTL,
+  LWIP_TCP_RUST_NUM_TCP_MAXRTX = TCP_MAXRTX,
+  LWIP_TCP_RUST_NUM_TCP_SYNMAXRTX = TCP_SYNMAXRTX,
+  LWIP_TCP_RUST_NUM_TCP_SLOW_INTERVAL = TCP_SLOW_INTERVAL,
+  LWIP_TCP_RUST_NUM_LWIP_TCP_RTO_TIME = LWIP_TCP_RTO_TIME,
+  LWIP_TCP_RUST_NUM_TCP_FIN_WAIT_TIMEOUT = TCP_FIN_WAIT_TIMEOUT,
+  LWIP_TCP_RUST_NUM_TCP_SYN_RCVD_TIMEOUT = TCP_SYN_RCVD_TIMEOUT,
+  LWIP_TCP_RUST_NUM_TCP_OOSEQ_TIMEOUT = TCP_OOSEQ_TIMEOUT,
+  LWIP_TCP_RUST_NUM_TCP_MSL = TCP_MSL,
+  LWIP_TCP_RUST_NUM_TCP_KEEPIDLE_DEFAULT = TCP_KEEPIDLE_DEFAULT,
+  LWIP_TCP_RUST_NUM_TCP_KEEPINTVL_DEFAULT = TCP_KEEPINTVL_DEFAULT,
+  LWIP_TCP_RUST_NUM_TCP_KEEPCNT_DEFAULT = TCP_KEEPCNT_DEFAULT,
+  LWIP_TCP_RUST_NUM_TCP_LOCAL_PORT_RANGE_START = TCP_LOCAL_PORT_RANGE_START,
+  LWIP_TCP_RUST_NUM_TCP_LOCAL_PORT_RANGE_END = TCP_LOCAL_PORT_RANGE_END,
+  LWIP_TCP_RUST_NUM_CHALLENGE_ACKS = LWIP_TCP_RUST_CHALLENGE_ACKS,
+  LWIP_TCP_RUST_NUM_TCP_PRIO_NORMAL = TCP_PRIO_NORMAL,
+  LWIP_TCP_RUST_NUM_TCP_PRIO_MAX = TCP_PRIO_MAX,
+#if TCP_OVERSIZE
+  LWIP_TCP_RUST_NUM_TCP_OVERSIZE = TCP_OVERSIZE,
+#endif
+#if LWIP_WND_SCALE
+  LWIP_TCP_RUST_NUM_TCP_RCV_SCALE = TCP_RCV_SCALE,
+#endif
+#if LWIP_TCP_SACK_OUT
+  LWIP_TCP_RUST_NUM_LWIP_TCP_MAX_SACK_NUM = LWIP_TCP_MAX_SACK_NUM,
+#endif
+#if LWIP_TCP_PCB_NUM_EXT_ARGS
+  LWIP_TCP_RUST_NUM_LWIP_TCP_PCB_NUM_EXT_ARGS = LWIP_TCP_PCB_NUM_EXT_ARGS,
+#endif
+#if !MEMP_MEM_MALLOC
+  LWIP_TCP_RUST_NUM_PCB_POOL_OFFSET = MEMP_SIZE,
+  LWIP_TCP_RUST_NUM_PCB_POOL_STRIDE = MEMP_SIZE + MEMP_ALIGN_SIZE(sizeof(struct tcp_pcb)),
+#endif
+  LWIP_TCP_RUST_NUM_SEG_OPTS_MSS = TF_SEG_OPTS_MSS,
+  LWIP_TCP_RUST_NUM_SEG_OPTS_TS = TF_SEG_OPTS_TS,
+  LWIP_TCP_RUST_NUM_SEG_DATA_CHECKSUMMED = TF_SEG_DATA_CHECKSUMMED,
+  LWIP_TCP_RUST_NUM_SEG_OPTS_WND_SCALE = TF_SEG_OPTS_WND_SCALE,
+  LWIP_TCP_RUST_NUM_SEG_OPTS_SACK_PERM = TF_SEG_OPTS_SACK_PERM
+};
+
+#define LWIP_TCP_RUST_TEXT_OF(x) #x
+#define LWIP_TCP_RUST_TEXT(x) LWIP_TCP_RUST_TEXT_OF(x)
+
+enum lwip_tcp_rust_switches {
+  LWIP_TCP_RUST_CFG_LWIP_2_2 = (LWIP_TCP_RUST_NUM_VERSION >= 20200),
+  LWIP_TCP_RUST_CFG_LWIP_IPV4 = (LWIP_IPV4 != 0),
+  LWIP_TCP_RUST_CFG_LWIP_IPV6 = (LWIP_IPV6 != 0),
+  LWIP_TCP_RUST_CFG_LWIP_IPV6_SCOPES = (LWIP_IPV6 && LWIP_IPV6_SCOPES),
+  LWIP_TCP_RUST_CFG_LWIP_AUTOIP = (LWIP_IPV4 && LWIP_AUTOIP),
+  LWIP_TCP_RUST_CFG_LWIP_CALLBACK_API = (LWIP_CALLBACK_API != 0),
+  LWIP_TCP_RUST_CFG_LWIP_EVENT_API = (LWIP_EVENT_API != 0),
+  LWIP_TCP_RUST_CFG_TCP_QUEUE_OOSEQ = (TCP_QUEUE_OOSEQ != 0),
+  LWIP_TCP_RUST_CFG_TCP_OVERSIZE = (TCP_OVERSIZE != 0),
+  LWIP_TCP_RUST_CFG_TCP_OVERSIZE_DBGCHECK = (TCP_OVERSIZE_DBGCHECK != 0),
+  LWIP_TCP_RUST_CFG_TCP_LISTEN_BACKLOG = (TCP_LISTEN_BACKLOG != 0),
+  LWIP_TCP_RUST_CFG_TCP_CHECKSUM_ON_COPY = (TCP_CHECKSUM_ON_COPY != 0),
+  LWIP_TCP_RUST_CFG_TCP_CHECKSUM_ON_COPY_SANITY_CHECK = (TCP_CHECKSUM_ON_COPY_SANITY_CHECK != 0),
+  LWIP_TCP_RUST_CFG_TCP_CALCULATE_EFF_SEND_MSS = (TCP_CALCULATE_EFF_SEND_MSS != 0),
+  LWIP_TCP_RUST_CFG_CHECKSUM_GEN_TCP = (CHECKSUM_GEN_TCP != 0),
+  LWIP_TCP_RUST_CFG_CHECKSUM_CHECK_TCP = (CHECKSUM_CHECK_TCP != 0),
+  LWIP_TCP_RUST_CFG_LWIP_CHECKSUM_CTRL_PER_NETIF = (LWIP_CHECKSUM_CTRL_PER_NETIF != 0),
+  LWIP_TCP_RUST_CFG_LWIP_NETIF_TX_SINGLE_PBUF = (LWIP_NETIF_TX_SINGLE_PBUF != 0),
+  LWIP_TCP_RUST_CFG_LWIP_NETIF_USE_HINTS = (LWIP_NETIF_USE_HINTS != 0),
+  LWIP_TCP_RUST_CFG_LWIP_VLAN_PCP = (LWIP_VLAN_PCP != 0),
+  LWIP_TCP_RUST_CFG_LWIP_WND_SCALE = (LWIP_WND_SCALE != 0),
+  LWIP_TCP_RUST_CFG_LWIP_TCP_TIMESTAMPS = (LWIP_TCP_TIMESTAMPS != 0),
+  LWIP_TCP_RUST_CFG_LWIP_TCP_SACK_OUT = (LWIP_TCP_SACK_OUT != 0),
+  LWIP_TCP_RUST_CFG_LWIP_TCP_KEEPALIVE = (LWIP_TCP_KEEPALIVE != 0),
+  LWIP_TCP_RUST_CFG_LWIP_TCP_PCB_EXT_ARGS = (LWIP_TCP_PCB_NUM_EXT_ARGS != 0),
+  LWIP_TCP_RUST_CFG_LWIP_ND6_TCP_REACHABILITY_HINTS = (LWIP_IPV6 && LWIP_ND6_TCP_REACHABILITY_HINTS),
+  LWIP_TCP_RUST_CFG_SO_REUSE = (SO_REUSE != 0),
+  LWIP_TCP_RUST_CFG_MEMP_MEM_MALLOC = (MEMP_MEM_MALLOC != 0),
+  LWIP_TCP_RUST_CFG_MEMP_STATS = (LWIP_STATS && MEMP_STATS),
+  LWIP_TCP_RUST_CFG_TCP_STATS = (LWIP_STATS && TCP_STATS),
+  LWIP_TCP_RUST_CFG_MIB2_STATS = (LWIP_STATS && MIB2_STATS),
+  LWIP_TCP_RUST_CFG_LWIP_DEBUG = LWIP_TCP_RUST_HAS_DEBUG,
+  LWIP_TCP_RUST_CFG_TCP_DEBUG_FUNCTIONS = (TCP_DEBUG || TCP_INPUT_DEBUG || TCP_OUTPUT_DEBUG),
+#ifdef LWIP_NOASSERT
+  LWIP_TCP_RUST_CFG_LWIP_ASSERTS = 0,
+#else
+  LWIP_TCP_RUST_CFG_LWIP_ASSERTS = 1,
+#endif
+  /* opt.h defines the check as nothing when the port does not. */
+  LWIP_TCP_RUST_CFG_CORE_LOCK_CHECK = (sizeof(LWIP_TCP_RUST_TEXT(LWIP_ASSERT_CORE_LOCKED())) > 1),
+#ifdef TCP_OVERSIZE_CALC_LENGTH
+  LWIP_TCP_RUST_CFG_OVERSIZE_CALC_LENGTH = 1,
+#else
+  LWIP_TCP_RUST_CFG_OVERSIZE_CALC_LENGTH = 0,
+#endif
+#if defined(TCP_OOSEQ_BYTES_LIMIT) || defined(TCP_OOSEQ_PBUFS_LIMIT)
+  LWIP_TCP_RUST_CFG_OOSEQ_LIMIT = 1,
+#else
+  LWIP_TCP_RUST_CFG_OOSEQ_LIMIT = 0,
+#endif
+#ifdef LWIP_RAND
+  LWIP_TCP_RUST_CFG_HAS_RAND = 1,
+#else
+  LWIP_TCP_RUST_CFG_HAS_RAND = 0,
+#endif
+#ifdef LWIP_HOOK_TCP_ISN
+  LWIP_TCP_RUST_CFG_HOOK_TCP_ISN = 1,
+#else
+  LWIP_TCP_RUST_CFG_HOOK_TCP_ISN = 0,
+#endif
+#ifdef LWIP_HOOK_TCP_INPACKET_PCB
+  LWIP_TCP_RUST_CFG_HOOK_TCP_INPACKET_PCB = 1,
+#else
+  LWIP_TCP_RUST_CFG_HOOK_TCP_INPACKET_PCB = 0,
+#endif
+#ifdef LWIP_HOOK_TCP_OUT_TCPOPT_LENGTH
+  LWIP_TCP_RUST_CFG_HOOK_TCP_OUT_TCPOPT_LENGTH = 1,
+#else
+  LWIP_TCP_RUST_CFG_HOOK_TCP_OUT_TCPOPT_LENGTH = 0,
+#endif
+#ifdef LWIP_HOOK_TCP_OUT_ADD_TCPOPTS
+  LWIP_TCP_RUST_CFG_HOOK_TCP_OUT_ADD_TCPOPTS = 1
+#else
+  LWIP_TCP_RUST_CFG_HOOK_TCP_OUT_ADD_TCPOPTS = 0
+#endif
+};
+
+/*
+ * Bodies, in wrapper.c, for what lwIP has as a macro.
+ */
+void *lwip_tcp_rust_memp_malloc(memp_t pool);
+err_t lwip_tcp_rust_ip_output(struct pbuf *p, const ip_addr_t *src, const ip_addr_t *dst, const struct tcp_pcb *pcb,
+                              struct netif *netif);
+struct netif *lwip_tcp_rust_ip_route(const ip_addr_t *src, const ip_addr_t *dst);
+const ip_addr_t *lwip_tcp_rust_local_ip(struct netif *netif, const ip_addr_t *dst);
+u8_t lwip_tcp_rust_to_many(void);
+u16_t lwip_tcp_rust_chksum(struct pbuf *p, const ip_addr_t *src, const ip_addr_t *dst);
+u32_t lwip_tcp_rust_rand(void);
+void lwip_tcp_rust_assert(u8_t what);
+void lwip_tcp_rust_assert_core_locked(void);
+void lwip_tcp_rust_debug(u8_t event, u32_t a, u32_t b);
+#if TCP_CHECKSUM_ON_COPY
+u16_t lwip_tcp_rust_chksum_partial(struct pbuf *p, u16_t header_len, const ip_addr_t *src, const ip_addr_t *dst);
+u16_t lwip_tcp_rust_chksum_copy(void *dst, const void *src, u16_t len);
+void lwip_tcp_rust_chksum_mismatch(struct tcp_hdr *header, u16_t slow);
+#endif
+u32_t lwip_tcp_rust_ooseq_bytes_limit(const struct tcp_pcb *pcb);
+u16_t lwip_tcp_rust_ooseq_pbufs_limit(const struct tcp_pcb *pcb);
+u16_t lwip_tcp_rust_oversize_length(u16_t length);
+void lwip_tcp_rust_init_hints(struct tcp_pcb *pcb);
+void lwip_tcp_rust_select_zone(ip_addr_t *addr);
+void lwip_tcp_rust_assign_zone(ip_addr_t *addr, struct netif *netif);
+u32_t lwip_tcp_rust_hook_isn(struct tcp_pcb *pcb);
+err_t lwip_tcp_rust_hook_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, u16_t opt1len, u8_t *opt2,
+                                  struct pbuf *p);
+u8_t lwip_tcp_rust_hook_opt_length(const struct tcp_pcb *pcb, u8_t internal_len);
+u32_t *lwip_tcp_rust_hook_add_opts(struct pbuf *p, struct tcp_hdr *hdr, const struct tcp_pcb *pcb, u32_t *opts);
+
+#endif /* LWIP_TCP */
+
+#endif /* LWIP_TCP_RUST_WRAPPER_H */
