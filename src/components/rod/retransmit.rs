@@ -1,7 +1,7 @@
 //! Acknowledgments and retransmission: timeout, fast retransmit, and NewReno's recovery (RFC 5681, 6298, 6582).
 
 use super::send::free_acked;
-use super::{own, rtt};
+use super::{Rod, own, rtt};
 use crate::ffi::diagnostics::{Event, debug, mib2_stat};
 use crate::ffi::{Wnd, wnd};
 use crate::pcb::{Bit, Pcb, SegQueue};
@@ -45,8 +45,11 @@ pub(crate) fn on_new_ack(pcb: Pcb<'_>, ack: SeqNum) -> NewAck {
     let mut rod = own(pcb);
     let after_timeout = pcb.has(Bit::RTO);
     let mut recovery = Recovery::None;
+    if pcb.recover().le(ack) {
+        rod.set_recovering(0);
+    }
     if pcb.has(Bit::IN_FAST_RECOVERY) {
-        if ack.lt(pcb.recover()) {
+        if pcb.recovering() != 0 {
             recovery = Recovery::Partial;
         } else {
             rod.clear(Bit::IN_FAST_RECOVERY);
@@ -97,13 +100,11 @@ pub(crate) fn is_in_recovery(pcb: Pcb<'_>) -> bool {
 /// RFC 6582 3.2, step 2: the third duplicate ACK. Duplicates of what was sent before the last recovery or timeout, which
 /// a go-back-N retransmission brings about by itself, start no new one.
 pub(crate) fn fast_retransmit(pcb: Pcb<'_>) -> FastRetransmit {
-    let in_flight = pcb.snd_nxt() - pcb.lastack();
-    let held_back = pcb.recover().within(pcb.lastack() + 1, in_flight);
-    if is_in_recovery(pcb) || held_back || !retransmit_first(pcb) {
+    if is_in_recovery(pcb) || pcb.recovering() != 0 || !retransmit_first(pcb) {
         return FastRetransmit::Ignored;
     }
     let rod = own(pcb);
-    rod.set_recover(pcb.snd_nxt());
+    begin_recovery(&rod);
     rod.raise(Bit::IN_FAST_RECOVERY);
     rod.set_rtime(0);
     debug(Event::FastRetransmit, pcb.lastack().raw(), u32::from(pcb.ssthresh()));
@@ -142,10 +143,16 @@ pub(crate) fn retransmit_all(pcb: Pcb<'_>) -> bool {
     rod.raise(Bit::RTO);
     // RFC 6582 4.2: a timeout ends recovery, and holds the next one back.
     rod.clear(Bit::IN_FAST_RECOVERY);
-    rod.set_recover(pcb.snd_nxt());
+    begin_recovery(&rod);
     rod.set_rto_end(end);
     rod.set_rttest(0);
     true
+}
+
+/// What is in flight now has to be acknowledged before another recovery begins.
+fn begin_recovery(rod: &Rod<'_>) {
+    rod.set_recover(rod.snd_nxt());
+    rod.set_recovering(1);
 }
 
 fn busy(queue: &SegQueue<'_>) -> bool {
