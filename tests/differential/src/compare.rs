@@ -26,7 +26,7 @@ pub struct Difference {
 }
 
 /// Compares step by step.
-pub fn compare(trace: &[String], reference: &[Output], subject: &[Output]) -> Verdict {
+pub fn compare(trace: &[String], reference: &[Output], subject: &[Output], ignore: &[String]) -> Verdict {
     let mut before = BTreeMap::new();
     for (index, step) in trace.iter().enumerate() {
         let (Some(Some(left)), right) = (reference.get(index), subject.get(index)) else { break };
@@ -36,7 +36,7 @@ pub fn compare(trace: &[String], reference: &[Output], subject: &[Output]) -> Ve
             let subject_survived = subject.len() == trace.len() && subject.iter().all(survived);
             return Verdict::ReferenceFailed { how: failed.clone(), step: index, subject_survived };
         }
-        let (left, right) = (canonical(step, left), canonical(step, right));
+        let (left, right) = (canonical(step, left, ignore), canonical(step, right, ignore));
         if left != right {
             let context = Context { step, before: &before, reference: &left, subject: &right };
             return match TABLE.iter().find(|d| (d.explains)(&context)) {
@@ -54,8 +54,8 @@ fn survived(output: &Output) -> bool {
 }
 
 /// The order in which a timer serves connections is no part of the contract, the order within each is.
-fn canonical(step: &str, lines: &[String]) -> Vec<String> {
-    let mut lines = lines.to_vec();
+fn canonical(step: &str, lines: &[String], ignore: &[String]) -> Vec<String> {
+    let mut lines: Vec<String> = lines.iter().map(|line| mask(line, ignore)).collect();
     let timer = ["slow", "fast", "tmr", "finish", "ipchange", "unlisten", "txnow"].iter().any(|t| step.starts_with(t));
     if timer {
         lines.sort_by_key(|line| {
@@ -67,6 +67,19 @@ fn canonical(step: &str, lines: &[String]) -> Vec<String> {
         });
     }
     lines
+}
+
+/// The line without what does not count.
+fn mask(line: &str, ignore: &[String]) -> String {
+    let reset = line.starts_with("tx ") && line.split(' ').nth(4).is_some_and(|flags| flags.contains('R'));
+    line.split(' ')
+        .filter(|word| {
+            let key = word.split('=').next().unwrap_or(word);
+            // A reset's window means nothing: deviation rst-window-byte-order.
+            !(reset && key == "win") && !(word.contains('=') && ignore.iter().any(|i| i == key))
+        })
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The lines of each side that the other does not have, in order.

@@ -201,8 +201,10 @@ impl<'a> Generator<'a> {
             more = format!(" opts=n,n,t{}:{}", remote.clock, remote.echo);
         }
         if len > 0 && self.rng.chance(12) {
+            // C takes options from two pbufs at most.
+            let second = if self.tame { self.rng.range(40, 60) } else { self.rng.range(1, 40) };
             let first = self.rng.pick(&[20, 20 + len / 2, 21, 30, 33]);
-            more += &format!(" split={first},{}", self.rng.range(1, 40));
+            more += &format!(" split={first},{second}");
         }
         self.emit(format!("seg {slot} {flags} {seq} {ack} {window} {len}{more}{extra}"))
     }
@@ -210,7 +212,8 @@ impl<'a> Generator<'a> {
     fn syn_options(&mut self, slot: usize) -> String {
         let mut parts = Vec::new();
         if self.rng.chance(85) {
-            let mss = self.rng.pick(&[1460, 1460, 1220, 536, 536, 100, 9000, 0, 1]);
+            let zero = if self.tame { 1460 } else { 0 };
+            let mss = self.rng.pick(&[1460, 1460, 1220, 536, 536, 100, 9000, zero, 1]);
             parts.push(format!("m{mss}"));
             self.remotes[slot].mss = mss;
         }
@@ -274,7 +277,8 @@ impl<'a> Generator<'a> {
             return;
         }
         let opts = self.syn_options(slot);
-        let extra = self.rng.pick(&["", "", "", "", "", " urg=7", " split=20,2"]);
+        let extra =
+            self.rng.pick(&["", "", "", "", "", " urg=7", if self.tame { " split=20,40" } else { " split=20,2" }]);
         let flags =
             if self.rng.chance(94) { "S" } else { self.rng.pick(&["SE", "SA", "SF", "SR", "SP", "F", "P", "", "A"]) };
         let len = if self.rng.chance(5) { 20 } else { 0 };
@@ -314,6 +318,7 @@ impl<'a> Generator<'a> {
         let choice = self.rng.weighted(&[60, 5, 5, 4, 4, if self.tame { 0 } else { 5 }, 4, 8, 4]);
         self.remotes[slot].sent = 1;
         let wrong = nxt + self.rng_offset();
+        let opts = if self.tame && choice != 0 { String::new() } else { opts };
         match choice {
             0 => self.segment(slot, "SA", 0, 1, 0, &opts),
             1 => self.segment(slot, "SA", 0, wrong, 0, &opts),
@@ -392,6 +397,7 @@ impl<'a> Generator<'a> {
     }
 
     fn syn_options_again(&mut self) -> String {
-        self.rng.pick(&["", " opts=m1460", " opts=m536,w3", " opts=m1000,k"]).to_string()
+        let other = self.rng.pick(&["", " opts=m1460", " opts=m536,w3", " opts=m1000,k"]);
+        if self.tame { String::new() } else { other.to_string() }
     }
 }

@@ -24,6 +24,7 @@ usage: differential COMMAND --reference PROGRAM --subject PROGRAM [OPTIONS] [FIL
       --steps N     how long a trace gets                    (default 70)
       --all         go on after a difference, report each kind once
       --out DIR     write each minimal trace there
+      --ignore A,B  fields not to compare, to look behind a known fault
       --survive     the subject has to survive what the reference fails at
       --failures D  write a minimal trace of each kind of failure of the reference there
       --save DIR    write every trace generated there
@@ -42,6 +43,7 @@ struct Options {
     steps: usize,
     all: bool,
     survive: bool,
+    ignore: Vec<String>,
     failures: Option<PathBuf>,
     out: Option<PathBuf>,
     save: Option<PathBuf>,
@@ -65,6 +67,7 @@ fn parse() -> Result<Options, String> {
         steps: 70,
         all: false,
         survive: false,
+        ignore: Vec::new(),
         failures: None,
         out: None,
         save: None,
@@ -80,6 +83,7 @@ fn parse() -> Result<Options, String> {
             "--steps" => options.steps = value()?.parse().map_err(|e| format!("--steps: {e}"))?,
             "--out" => options.out = Some(value()?.into()),
             "--save" => options.save = Some(value()?.into()),
+            "--ignore" => options.ignore = value()?.split(',').map(String::from).collect(),
             "--failures" => options.failures = Some(value()?.into()),
             "--survive" => options.survive = true,
             "--all" => options.all = true,
@@ -143,7 +147,7 @@ fn report(options: &Options, pair: Pair, trace: &[String], found: &Difference, s
 }
 
 fn random(options: &Options) -> Result<Tally, String> {
-    let pair = Pair { reference: &options.reference, subject: &options.subject };
+    let pair = Pair { reference: &options.reference, subject: &options.subject, ignore: &options.ignore };
     let mut tally = Tally::default();
     println!("seed {} (DIFFERENTIAL_SEED={} repeats this run)", options.seed, options.seed);
     for seed in options.seed..options.seed.saturating_add(options.cases) {
@@ -155,7 +159,7 @@ fn random(options: &Options) -> Result<Tally, String> {
             write_trace(folder, &format!("seed-{seed}"), "", &trace)?;
         }
         tally.compared_steps += trace.len();
-        match compare(&trace, &reference, &peer::run(pair.subject, &trace)?) {
+        match compare(&trace, &reference, &peer::run(pair.subject, &trace)?, pair.ignore) {
             Verdict::Same => tally.same += 1,
             Verdict::Allowed(id) => *tally.allowed.entry(id).or_default() += 1,
             Verdict::ReferenceFailed { how, step, subject_survived } => {
@@ -187,7 +191,7 @@ fn random(options: &Options) -> Result<Tally, String> {
 }
 
 fn corpus(options: &Options) -> Result<bool, String> {
-    let pair = Pair { reference: &options.reference, subject: &options.subject };
+    let pair = Pair { reference: &options.reference, subject: &options.subject, ignore: &options.ignore };
     let mut files = Vec::new();
     for path in &options.files {
         if path.is_dir() {

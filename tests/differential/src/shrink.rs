@@ -9,6 +9,8 @@ use std::path::Path;
 pub struct Pair<'a> {
     pub reference: &'a Path,
     pub subject: &'a Path,
+    /// Fields that are not compared.
+    pub ignore: &'a [String],
 }
 
 impl Pair<'_> {
@@ -16,7 +18,7 @@ impl Pair<'_> {
     pub fn verdict(&self, trace: &[String]) -> Result<Verdict, String> {
         let reference = peer::run(self.reference, trace)?;
         let subject = peer::run(self.subject, trace)?;
-        Ok(compare(trace, &reference, &subject))
+        Ok(compare(trace, &reference, &subject, self.ignore))
     }
 
     /// The step at which the trace shows this difference.
