@@ -12,10 +12,12 @@ lwip_sources(unit_library LWIP_DIR "${LWIP_DIR}" LISTS lwipmdns_SRCS lwipmqtt_SR
 set(unit_flags ${flags} -Wno-unused -Wno-format)
 lwip_library(lwip_unit TCP ${tcp} LWIP_DIR "${LWIP_DIR}" INCLUDE_DIRS include "${unit}"
     DEFINITIONS LWIP_DEBUG LWIP_NOASSERT_ON_ERROR MEM_ALIGNMENT=4 CFLAGS ${unit_flags} SOURCES ${unit_library})
-add_executable(unit ${bare} ${unit_sources} unit/check.c unit/libc.c)
+add_executable(unit ${bare} ${unit_sources}
+    unit/check.c unit/libc.c)
 set_source_files_properties("${unit}/lwip_unittests.c" PROPERTIES COMPILE_DEFINITIONS main=tests_main)
 # What the hosted ports' cc.h bring along, and the tests rely on.
-target_compile_options(unit PRIVATE "SHELL:-include stdio.h" "SHELL:-include stdlib.h")
+target_compile_options(unit PRIVATE "$<$<COMPILE_LANGUAGE:C>:SHELL:-include stdio.h>"
+    "$<$<COMPILE_LANGUAGE:C>:SHELL:-include stdlib.h>")
 target_include_directories(unit BEFORE PRIVATE unit "${unit}")
 target_compile_definitions(unit PRIVATE FIRMWARE_SEMIHOSTING)
 target_link_libraries(unit PRIVATE lwip_unit)

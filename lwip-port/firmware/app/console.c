@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#define LINE_MAX 80
+#define LINE_LENGTH 80
 #define TEXT_MAX 256
 #define HELD_MAX 256u
 #define LEFT_FOR_OTHERS 2u
@@ -125,7 +125,7 @@ static void run(const char *line)
 
 void console_poll(void)
 {
-  static char line[LINE_MAX];
+  static char line[LINE_LENGTH];
   static unsigned length;
   answer_drain();
   for (int c = board_getc(); c >= 0; c = board_getc()) {

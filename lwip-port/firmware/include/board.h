@@ -17,6 +17,8 @@ int board_getc(void);
 void board_wait(int (*pending)(void));
 /* Ends the program, with a status for the emulator where it can take one. */
 void board_exit(int status) __attribute__((noreturn));
+/* Whether an access that is not aligned is a fault, where the CPU can be told so. */
+void board_strict_alignment(int strict);
 /* Counts up at a fixed number of instructions under an emulator that counts them; see board_instructions_per_tick. */
 u32_t board_ticks(void);
 extern const u32_t board_instructions_per_tick;

@@ -42,12 +42,14 @@ qemu_start() {
 		done
 		nic=user,id=net0$forward
 	fi
-	[[ $BOARD_FAMILY != virt ]] || nic+=,model=virtio-net-device
+	local network=(-nic "$nic")
+	# A device on a bus, not one of the board's own.
+	[[ $BOARD_FAMILY != virt ]] || network=(-netdev "$nic" -device "virtio-net-device,netdev=net0,mac=52:54:00:12:34:56")
 	read -ra words <<<"$QEMU"
 	rm -f "$SESSION"/monitor.*
 	mkfifo "$SESSION/monitor.in" "$SESSION/monitor.out"
 	coproc BOARD_CONSOLE {
-		exec "${words[@]}" -kernel "$1" -display none -nic "$nic" -serial stdio \
+		exec "${words[@]}" -kernel "$1" -display none "${network[@]}" -serial stdio \
 			-chardev "pipe,id=monitor,path=$SESSION/monitor" -mon chardev=monitor 2>>"$SESSION/qemu.log"
 	}
 	QEMU_RUNNING=$BOARD_CONSOLE_PID

@@ -1,91 +1,72 @@
-/* What the C library asks of a system, for tests that print and allocate. */
+/* The little of a C library that lwIP's tests use and that would otherwise ask for an operating system below it. */
 #include "board.h"
+#include "firmware.h"
 
-#include <stddef.h>
-#include <sys/stat.h>
+#define BLOCK_BYTES 8192
+#define BLOCKS 32
+#define TEXT_MAX 256
 
-#define HEAP_BYTES (64 * 1024)
+/* These may be macros. */
+#undef putchar
+#undef puts
 
-int _write(int file, const char *bytes, int length);
-int _read(int file, char *bytes, int length);
-int _close(int file);
-int _lseek(int file, int offset, int whence);
-int _fstat(int file, struct stat *status);
-int _isatty(int file);
-int _getpid(void);
-int _kill(int process, int signal);
-void *_sbrk(ptrdiff_t increment);
-void _exit(int status) __attribute__((noreturn));
+int printf(const char *format, ...);
+int puts(const char *text);
+int putchar(int c);
+void *malloc(size_t size);
+void free(void *memory);
+int rand(void);
 
-int _write(int file, const char *bytes, int length)
+int printf(const char *format, ...)
 {
-  LWIP_UNUSED_ARG(file);
-  for (int i = 0; i < length; i++) {
-    board_putc(bytes[i]);
+  char text[TEXT_MAX];
+  va_list arguments;
+  va_start(arguments, format);
+  size_t length = format_text(text, sizeof text, format, arguments);
+  va_end(arguments);
+  console_printf("%s", text);
+  return (int)length;
+}
+
+int puts(const char *text)
+{
+  console_printf("%s\n", text);
+  return 0;
+}
+
+int putchar(int c)
+{
+  board_putc((char)c);
+  return c;
+}
+
+/* For the mailboxes of the tests' sys_arch.c: some kilobytes each, a few at a time. */
+static struct block {
+  u8_t bytes[BLOCK_BYTES] __attribute__((aligned(8)));
+} blocks[BLOCKS];
+static u8_t block_used[BLOCKS];
+
+void *malloc(size_t size)
+{
+  for (unsigned i = 0; i < BLOCKS && size <= BLOCK_BYTES; i++) {
+    if (!block_used[i]) {
+      block_used[i] = 1;
+      return &blocks[i];
+    }
   }
-  return length;
+  /* Not NULL, which the tests do not expect and would write to. */
+  firmware_assert_failed("malloc: no block left", __FILE__, __LINE__);
+  return NULL;
 }
 
-int _read(int file, char *bytes, int length)
+void free(void *memory)
 {
-  LWIP_UNUSED_ARG(file);
-  LWIP_UNUSED_ARG(bytes);
-  LWIP_UNUSED_ARG(length);
-  return 0;
-}
-
-int _close(int file)
-{
-  LWIP_UNUSED_ARG(file);
-  return -1;
-}
-
-int _lseek(int file, int offset, int whence)
-{
-  LWIP_UNUSED_ARG(file);
-  LWIP_UNUSED_ARG(offset);
-  LWIP_UNUSED_ARG(whence);
-  return 0;
-}
-
-int _fstat(int file, struct stat *status)
-{
-  LWIP_UNUSED_ARG(file);
-  status->st_mode = S_IFCHR;
-  return 0;
-}
-
-int _isatty(int file)
-{
-  LWIP_UNUSED_ARG(file);
-  return 1;
-}
-
-int _getpid(void)
-{
-  return 1;
-}
-
-int _kill(int process, int signal)
-{
-  LWIP_UNUSED_ARG(process);
-  LWIP_UNUSED_ARG(signal);
-  return -1;
-}
-
-void *_sbrk(ptrdiff_t increment)
-{
-  static char heap[HEAP_BYTES] __attribute__((aligned(8)));
-  static ptrdiff_t used;
-  if (increment > HEAP_BYTES - used) {
-    return (void *)-1;
+  if (memory != NULL) {
+    block_used[(struct block *)memory - blocks] = 0;
   }
-  void *block = &heap[used];
-  used += increment;
-  return block;
 }
 
-void _exit(int status)
+int rand(void)
 {
-  board_exit(status);
+  return (int)(board_random() & 0x7fffffffu);
 }

@@ -92,6 +92,14 @@ void sys_arch_unprotect(sys_prot_t before)
   __asm volatile("msr primask, %0" ::"r"(before) : "memory");
 }
 
+void board_strict_alignment(int strict)
+{
+#ifdef __ARM_ARCH_6M__
+  SCB_CCR = strict ? SCB_CCR | SCB_CCR_UNALIGN_TRP : SCB_CCR & ~SCB_CCR_UNALIGN_TRP;
+#endif
+  LWIP_UNUSED_ARG(strict);
+}
+
 uint32_t board_random(void)
 {
   /* This board has no source of entropy: a product returns its hardware generator here (RFC 6528 rests on it). */

@@ -59,7 +59,7 @@ void reset_handler(void)
 #endif
 #ifdef __ARM_ARCH_6M__
   /* This board's CPU would forgive what a Cortex-M0 does not: make it as strict. */
-  SCB_CCR |= SCB_CCR_UNALIGN_TRP;
+  board_strict_alignment(1);
 #endif
   const uint32_t *from = data_load;
   for (uint32_t *to = data_start; to < data_end;) {
