@@ -272,6 +272,59 @@ static void end_when_offered_again(int by_close)
 static void complaint_06_abort_when_refused_data_come_again(void) { end_when_offered_again(0); }
 static void complaint_06_close_when_refused_data_come_again(void) { end_when_offered_again(1); }
 
+static unsigned refusals, refusing = 1;
+static u32_t taken_late;
+static err_t refuse(void *arg, struct tcp_pcb *pcb, struct pbuf *pb, err_t err)
+{
+  LWIP_UNUSED_ARG(arg);
+  LWIP_UNUSED_ARG(err);
+  if (pb == NULL) {
+    return ERR_OK;
+  }
+  if (refusing) {
+    refusals++;
+    return ERR_MEM;
+  }
+  taken_late += pb->tot_len;
+  tcp_recved(pcb, pb->tot_len);
+  pbuf_free(pb);
+  return ERR_OK;
+}
+
+/* The last data and the FIN in one segment, refused: the PCB is in TIME-WAIT
+ * with data that were acknowledged, but not taken yet. */
+static struct tcp_pcb *refused_in_time_wait(void)
+{
+  struct tcp_pcb *pcb = app.pcb;
+  tcp_recv(pcb, refuse);
+  EXPECT(tcp_shutdown(pcb, 0, 1) == ERR_OK, "tcp_shutdown");
+  peer_ack(&p);
+  EXPECT(pcb->state == FIN_WAIT_2, "state %d", pcb->state);
+  peer_send(&p, TCP_ACK | TCP_FIN, "last words", 10);
+  EXPECT(refusals == 1, "not offered");
+  return pcb;
+}
+
+static void complaint_10_refused_data_in_time_wait_leak_nothing(void)
+{
+  struct usage before;
+  prepare_the_lie(&before);
+  refused_in_time_wait();
+  vnet_run(3 * TCP_MSL);
+  EXPECT(tcp_tw_pcbs == NULL && tcp_active_pcbs == NULL, "still there after 2MSL");
+  after_the_lie(&before);
+}
+
+static void refused_data_in_time_wait_are_offered_again(void)
+{
+  struct usage before;
+  prepare_the_lie(&before);
+  refused_in_time_wait();
+  refusing = 0;
+  vnet_run(1000);
+  EXPECT(taken_late == 10, "%u of 10 acknowledged octets delivered", (unsigned)taken_late);
+}
+
 static void complaint_06_no_callback_after_the_end(void)
 {
   struct tcp_pcb *pcb = establish(&app, &p);
@@ -594,6 +647,7 @@ static void complaint_08_first_retransmission_after_a_second(void)
       vnet_run(1);
     }
     waited = vnet.now - sent_at;
+    p.ack = s.seq + s.len;
     /* RFC 6298 (2.4): at least one second; lwIP's clock is 500 ms coarse */
     EXPECT(waited >= 1000, "retransmitted after %u ms", (unsigned)waited);
     EXPECT(phase < 10 || waited <= 3500, "retransmitted only after %u ms", (unsigned)waited);
@@ -805,6 +859,8 @@ const struct attack_case cases_complaints[] = {
   CASE(complaint_06_close_in_sent_with_data_leaks_nothing),
   CASE(complaint_06_abort_when_refused_data_come_again),
   CASE(complaint_06_close_when_refused_data_come_again),
+  CASE(complaint_10_refused_data_in_time_wait_leak_nothing),
+  CASE(refused_data_in_time_wait_are_offered_again),
   CASE(complaint_06_no_callback_after_the_end),
   CASE(complaint_07_loss_in_a_flow_needs_no_timer),
   CASE(complaint_08_no_early_retransmission),

@@ -144,7 +144,9 @@ static const char *check_ooseq(const struct tcp_pcb *pcb)
     REQUIRE(seg->p != NULL, "ooseq segment without pbuf");
     REQUIRE(seg->p->ref >= 1, "freed pbuf on ooseq");
     /* lwIP turns the header of a queued segment to host order */
-    REQUIRE(TCP_SEQ_GEQ(seg->tcphdr->seqno, end), "ooseq out of order or overlapping");
+    REQUIRE(TCP_SEQ_GEQ(seg->tcphdr->seqno, end),
+            "ooseq out of order or overlapping: segment %u of %u octets is %d before its place",
+            guard, seg->len, (int)(end - seg->tcphdr->seqno));
     REQUIRE(seg->p->tot_len == seg->len, "ooseq pbuf %u, len %u", seg->p->tot_len, seg->len);
     end = seg->tcphdr->seqno + TCP_TCPLEN(seg);
   }
