@@ -66,6 +66,8 @@ execute_process(
     WORKING_DIRECTORY "${ROOT}"
     RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
 if(NOT status EQUAL 0)
+    # What the build script tells cargo is of no use to a reader, but for its errors.
+    string(REGEX REPLACE "\n  cargo:(:rerun|:rustc|rerun|rustc)[^\n]*" "" output "${output}")
     message("${output}")
     string(REPLACE ";" " " arguments "${arguments};${CARGO_ARGS}")
     message(FATAL_ERROR "cargo could not build the Rust TCP core. The same by hand:
