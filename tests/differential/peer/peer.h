@@ -44,6 +44,7 @@ extern struct listener listeners[LISTENERS];
 extern struct netif netifs[NETIFS];
 extern const char *const event_names[EVENTS];
 extern u8_t outgoing[], incoming[];
+extern u32_t connecting; /* 1 within tcp_connect() */
 
 /* peer.c */
 int slot_of_port(u16_t port);

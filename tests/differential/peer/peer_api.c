@@ -37,7 +37,7 @@ int owns_pcb(struct slot *s)
   if (s->pcb == NULL) {
     return 0;
   }
-  if (s->fresh && s->pcb->state == CLOSED && s->pcb->local_port == 0) {
+  if (s->fresh && s->pcb->state == CLOSED) {
     return 1;
   }
   if (!pcb_is_listed(s->pcb) || s->pcb->callback_arg != s) {
@@ -354,7 +354,7 @@ static int opening_call(struct slot *s, char **argv, int argc)
     const ip_addr_t *to = argc > 3 && !strcmp(argv[3], "own") ? local_address(number) : IP_ANY_TYPE;
 
     err = tcp_bind(s->pcb, to, (u16_t)(argc > 2 ? atoi(argv[2]) : 0));
-    s->fresh = s->pcb->local_port == 0;
+    s->fresh = s->pcb->state == CLOSED && !pcb_is_listed(s->pcb);
     printf("= %d\n", err);
   } else if (!strcmp(argv[0], "bindnetif")) {
     tcp_bind_netif(s->pcb, argc > 2 ? &netifs[atoi(argv[2]) % NETIFS] : NULL);
@@ -363,8 +363,10 @@ static int opening_call(struct slot *s, char **argv, int argc)
     ip_set_option(s->pcb, SOF_REUSEADDR);
     printf("= 0\n");
   } else if (!strcmp(argv[0], "connect")) {
+    connecting = 1;
     err = tcp_connect(s->pcb, remote_address(number), (u16_t)(FIRST_PORT + number), on_connected);
-    s->fresh = s->pcb->local_port == 0;
+    connecting = 0;
+    s->fresh = s->pcb->state == CLOSED && !pcb_is_listed(s->pcb);
     if (err == ERR_OK) {
       s->local_port = s->pcb->local_port;
     }

@@ -76,7 +76,8 @@ fn mask(line: &str, ignore: &[String]) -> String {
         .filter(|word| {
             let key = word.split('=').next().unwrap_or(word);
             // A reset's window means nothing: deviation rst-window-byte-order.
-            !(reset && key == "win") && !(word.contains('=') && ignore.iter().any(|i| i == key))
+            let ignored = word.contains('=') && ignore.iter().any(|i| i == key);
+            !(ignored || reset && key == "win")
         })
         .collect::<Vec<_>>()
         .join(" ")

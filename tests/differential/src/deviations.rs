@@ -69,14 +69,19 @@ pub const TABLE: &[Deviation] = &[
         explains: unacceptable,
     },
     Deviation {
+        id: "rfc9293-ack-of-unsent",
+        why: "an ACK of what was not sent is answered and dropped (RFC 9293 3.10.7.4); C takes its window and times the RTT by it",
+        explains: ack_of_unsent,
+    },
+    Deviation {
         id: "reassembly-trims-to-window",
         why: "what is queued out of order ends at the window's edge (RFC 9293 3.10.7.4); C does not trim the first, and asserts later",
         explains: beyond_window,
     },
     Deviation {
-        id: "reassembly-keeps-longer",
-        why: "of two segments that start alike the longer is kept; C keeps the older if it is the last",
-        explains: longer_twin,
+        id: "reassembly-overlap",
+        why: "which of two overlapping segments waits for reassembly is free, as long as no byte is lost; C cuts and keeps differently",
+        explains: overlap_queued,
     },
     Deviation {
         id: "rfc9293-window-update",
@@ -246,10 +251,19 @@ fn beyond_window(at: &Context) -> bool {
     })
 }
 
-fn longer_twin(at: &Context) -> bool {
+fn overlap_queued(at: &Context) -> bool {
     at.target().is_some_and(|(segment, pcb)| {
-        let twin = pcb.queue("ooseq").iter().any(|(seq, len)| *seq == segment.seq && *len < segment.len);
-        twin && only_reassembly(at, segment.slot)
+        let end = segment.seq + segment.len;
+        let overlaps = pcb.queue("ooseq").iter().any(|(seq, len)| *seq < end && segment.seq < seq + len);
+        overlaps && only_reassembly(at, segment.slot)
+    })
+}
+
+fn ack_of_unsent(at: &Context) -> bool {
+    at.target().is_some_and(|(segment, pcb)| {
+        segment.flags.contains('A')
+            && !matches!(pcb.state.as_str(), "SYN_SENT" | "SYN_RCVD" | "TIME_WAIT")
+            && wrapped(segment.ack - pcb.num("nxt")) > 0
     })
 }
 
@@ -274,8 +288,11 @@ fn mss_elsewhere(at: &Context) -> bool {
     let Some(segment) = at.segment() else { return false };
     let Some(options) = at.step.split(' ').find_map(|w| w.strip_prefix("opts=")) else { return false };
     let mss = options.split(',').find(|o| o.starts_with('m') || o.starts_with("x0204"));
-    let first = segment.flags == "S" && !at.before.contains_key(&segment.slot);
-    mss.is_some_and(|m| m == "m0" || !first)
+    let accepted = match at.before.get(&segment.slot) {
+        None => segment.flags.contains('S'),
+        Some(pcb) => pcb.state == "SYN_SENT" && segment.flags == "SA" && segment.ack == pcb.num("nxt"),
+    };
+    mss.is_some_and(|m| m == "m0" || !accepted)
 }
 
 fn rst_without_ack(at: &Context) -> bool {
