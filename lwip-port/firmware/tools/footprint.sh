@@ -1,1 +1,197 @@
 # shellcheck shell=bash
+# What TCP costs on the target, C and Rust side by side. To be sourced by scripts/firmware.
+# shellcheck disable=SC2154 # variables shared with the script's other parts
+
+SIZE_BOARDS=(mps2-an385-m0 mps2-an385 mps2-an386 mps2-an500 virt-rv32imac)
+declare -A CPU_OF=([mps2-an385-m0]='Cortex-M0' [mps2-an385]='Cortex-M3' [mps2-an386]='Cortex-M4'
+	[mps2-an500]='Cortex-M7' [virt-rv32imac]='RV32IMAC')
+MEASURE_TIMEOUT=120
+# With how many PCBs a second firmware is built, to see what one connection takes.
+MORE_PCBS=48
+PCBS=16
+
+declare -A CELL
+
+# footprint_build TCP OPTIONS ASSERTS TARGETS: into the folder CELL_FOLDER.
+footprint_build() {
+	local tcp=$1 options=$2 asserts=$3 targets=$4
+	shift 4
+	local arguments=(-DFIRMWARE_FULL=OFF -DFIRMWARE_NOASSERT=OFF "$@")
+	[[ $options != full ]] || arguments[0]=-DFIRMWARE_FULL=ON
+	[[ $asserts != off ]] || arguments[1]=-DFIRMWARE_NOASSERT=ON
+	CELL_FOLDER=$BUILD/size/$BOARD-$options-asserts-$asserts-${tcp,,}
+	build "$tcp" "$CELL_FOLDER" "$targets" "${arguments[@]}"
+}
+
+read_map() { # KEY MAP
+	local what value
+	while read -r what value; do
+		CELL[$1/$what]=$value
+	done < <(awk -f "$FIRMWARE/tools/map-tcp.awk" "$2")
+}
+
+# The program measure, counted instruction by instruction.
+read_measure() { # KEY PROGRAM
+	local kind what value _
+	program_run "$2" "$MEASURE_TIMEOUT" -icount shift=0 || die "measuring on $BOARD failed: $OUTPUT"
+	while read -r kind what value _; do
+		case $kind in
+		instructions | stack) CELL[$1/$what]=$value ;;
+		sizeof) CELL[$1/pcb]=$value CELL[$1/seg]=${_#tcp_seg } ;;
+		esac
+	done <<<"$OUTPUT"
+}
+
+measure_cell() { # BOARD OPTIONS ASSERTS TCP
+	local key=$1/$2/$3/$4 targets=firmware
+	# Stack and instructions are measured as a firmware is built while it is developed, with assertions.
+	[[ $3 == off ]] || targets+=' measure'
+	note "measuring $1, $2 options, assertions $3, TCP in $4"
+	footprint_build "$4" "$2" "$3" "$targets"
+	read_map "$key" "$CELL_FOLDER/firmware.map"
+	[[ $3 == off ]] || read_measure "$key" "$CELL_FOLDER/measure.elf"
+}
+
+# What one more connection costs of static RAM beside the pool.
+measure_growth() { # BOARD OPTIONS TCP
+	local key=$1/$2/on/$3 before=${CELL[$1/$2/on/$3/ram]}
+	footprint_build "$3" "$2" on firmware "-DFIRMWARE_PCBS=$MORE_PCBS"
+	read_map growth "$CELL_FOLDER/firmware.map"
+	CELL[$key/growth]=$(((CELL[growth/ram] - before) / (MORE_PCBS - PCBS)))
+	# As it was, for the next time.
+	footprint_build "$3" "$2" on firmware -UFIRMWARE_PCBS
+}
+
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", b / a }'; }
+
+# compare_row PREFIX KEY OF: a table row of C and Rust, and their ratio.
+compare_row() {
+	local c=${CELL[$2/C/$3]:-} rust=${CELL[$2/RUST/$3]:-}
+	if [[ -z $rust ]]; then
+		printf '| %s | %s | | |\n' "$1" "$c"
+	else
+		printf '| %s | %s | %s | %s |\n' "$1" "$c" "$rust" "$(ratio "$c" "$rust")"
+	fi
+}
+
+table_flash() {
+	local board options asserts
+	printf '| CPU | options | assertions | C | Rust | Rust / C |\n|---|---|---|---|---|---|\n'
+	for board in "${SIZE_BOARDS[@]}"; do
+		for options in default full; do
+			for asserts in on off; do
+				compare_row "${CPU_OF[$board]} | $options | $asserts" "$board/$options/$asserts" flash
+			done
+		done
+	done
+}
+
+table_measured() { # WHAT…, rows for each CPU and option set
+	local board options what
+	printf '| CPU | options | | C | Rust | Rust / C |\n|---|---|---|---|---|---|\n'
+	for board in "${SIZE_BOARDS[@]}"; do
+		for options in default full; do
+			for what in "$@"; do
+				compare_row "${CPU_OF[$board]} | $options | $what" "$board/$options/on" "$what"
+			done
+		done
+	done
+}
+
+table_ram() {
+	local options tcp key
+	printf '| Cortex-M3 | | C | Rust |\n|---|---|---|---|\n'
+	for options in default full; do
+		local -A pcb=() growth=() seg=() ram=()
+		for tcp in "${TCPS[@]}"; do
+			key=mps2-an385/$options/on/$tcp
+			pcb[$tcp]=${CELL[$key/pcb]} growth[$tcp]=${CELL[$key/growth]} seg[$tcp]=${CELL[$key/seg]} ram[$tcp]=${CELL[$key/ram]}
+		done
+		printf '| %s | static RAM beside the pools, with %s PCBs | %s | %s |\n' "$options" "$PCBS" "${ram[C]}" "${ram[RUST]:-}"
+		printf '| %s | per connection: struct tcp_pcb in the pool | %s | %s |\n' "$options" "${pcb[C]}" "${pcb[RUST]:-}"
+		printf '| %s | per connection: beside it | %s | %s |\n' "$options" "${growth[C]}" "${growth[RUST]:-}"
+		printf '| %s | per segment: struct tcp_seg in the pool | %s | %s |\n' "$options" "${seg[C]}" "${seg[RUST]:-}"
+	done
+}
+
+footprint_text() {
+	cat <<END
+# Footprint on microcontrollers: lwIP's C TCP and the Rust core side by side
+
+Written by \`scripts/firmware --size\`, which builds and measures all of this. lwIP $(basename "$LWIP_DIR" | sed 's/^lwip-//'), GCC
+$("${BOARD_PREFIX_ARM}gcc" -dumpversion) \`-Os\` for C, cargo's profile \`release\` (opt-level z) for Rust${RUST_NAME:+ ($RUST_NAME)}. "Default" and "full" are the option
+sets of lwip-port/firmware/app/lwipopts.h: IPv4 with lwIP's defaults; and IPv6, SACK, timestamps, window scaling, keep-alive and
+backlog on.
+
+## Flash
+
+Code and constants (bytes) that the linker took for TCP into the firmware of lwip-port/firmware, with \`--gc-sections\`, by the
+map file: for C of tcp.c, tcp_in.c and tcp_out.c, for Rust of the archive, whatever is in it. With assertions, most of the
+difference is C's messages: 130 texts, each with file name and line; the core has nine.
+
+$(table_flash)
+
+## Stack
+
+Bytes of stack below the call, painted and measured in the emulator: the deepest of handshake, data, loss and recovery,
+out-of-order delivery, closed window, keep-alive, resets, closing; down to the netif's output function, callbacks included.
+
+$(table_measured tcp_input tcp_output tcp_slowtmr)
+
+## Instructions
+
+Per segment of a full MSS, counted in the emulator (\`-icount\`), checksums off (they are lwIP's own, and the same for both).
+A received segment is one tcp_input, with the application's tcp_recved and every other time an ACK sent. A sent segment is one
+tcp_write, its part of tcp_output, and half an ACK received.
+
+$(table_measured received-segment sent-segment)
+
+## RAM
+
+$(table_ram)
+END
+}
+
+footprint_all() {
+	local board options asserts tcp
+	TCPS=(C RUST)
+	BOARDS=("${SIZE_BOARDS[@]}")
+	need_programs
+	for board in "${SIZE_BOARDS[@]}"; do
+		board_load "$board"
+		for options in default full; do
+			for tcp in "${TCPS[@]}"; do
+				for asserts in on off; do
+					measure_cell "$board" "$options" "$asserts" "$tcp"
+				done
+				[[ $board != mps2-an385 ]] || measure_growth "$board" "$options" "$tcp"
+			done
+		done
+	done
+	board_load mps2-an385
+	BOARD_PREFIX_ARM=$BOARD_PREFIX
+	RUST_NAME=$(find_rust && echo "$RUST_TARGET_NAME")
+	mkdir -p "$ROOT/docs"
+	footprint_text >"$ROOT/docs/footprint.md.new"
+	mv "$ROOT/docs/footprint.md.new" "$ROOT/docs/footprint.md"
+	cat "$ROOT/docs/footprint.md"
+}
+
+# Flash per function, C's beside ours where both have one of that name, then what only one of them has.
+footprint_functions() {
+	local options=default tcp
+	((FULL == 0)) || options=full
+	temporary_directory SESSION
+	board_load "${BOARDS[0]}"
+	for tcp in C RUST; do
+		footprint_build "$tcp" "$options" off firmware
+		awk -v functions=1 -f "$FIRMWARE/tools/map-tcp.awk" "$CELL_FOLDER/firmware.map" | c++filt --no-verbose |
+			awk '$1 == "function" { bytes = $(NF - 1); $1 = $NF = $(NF - 1) = ""; gsub(/^ +| +$/, ""); gsub(/ /, "_"); size[$0] += bytes }
+				END { for (name in size) print name, size[name] }' |
+			LC_ALL=C sort >"$SESSION/$tcp"
+	done
+	printf '%-90s %7s %7s\n' "function (${BOARDS[0]}, $options options, without assertions)" C Rust
+	LC_ALL=C join -a 1 -a 2 -e - -o 0,1.2,2.2 "$SESSION/C" "$SESSION/RUST" |
+		awk '{ weight = $2 > $3 ? $2 : $3; printf "%d %-90s %7s %7s\n", weight, substr($1, 1, 90), $2, $3; c += $2; r += $3 }
+			END { printf "9999999 %-90s %7d %7d\n", "total", c, r }' | sort -rn | cut -d' ' -f2-
+}

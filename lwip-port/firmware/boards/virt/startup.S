@@ -7,6 +7,7 @@ reset:
     la      gp, __global_pointer$
     .option pop
     la      sp, stack_top
+    la      tp, tls_start
     la      t0, trap_entry
     csrw    mtvec, t0
     la      t0, bss_start
