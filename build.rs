@@ -24,7 +24,7 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_else(|| fail("OUT_DIR is not set: run this by cargo")));
     let user = User::from_environment();
     let options = Options::default();
-    let bindings = bind(&user, &options);
+    let bindings = bind(&user, &options, &out);
     options.write(&out.join("config.rs"));
     write(&out.join("bindings.rs"), &bindings);
     write(&out.join("lwip_tcp_rust_layout.h"), &layout_assertions(&bindings));
@@ -73,7 +73,8 @@ impl User {
             "a colon-separated list with lwIP's src/include, the port's include folder (arch/cc.h) and the folder of \
              lwipopts.h, for example LWIP_INCLUDE_DIRS=lwip/src/include:port/include:.",
         );
-        let mut include_dirs: Vec<PathBuf> = env::split_paths(&listed).filter(|dir| !dir.as_os_str().is_empty()).collect();
+        let mut include_dirs: Vec<PathBuf> =
+            env::split_paths(&listed).filter(|dir| !dir.as_os_str().is_empty()).collect();
         if let Some(missing) = include_dirs.iter().find(|dir| !dir.is_dir()) {
             fail(&format!("LWIP_INCLUDE_DIRS names {}, which is no folder", missing.display()));
         }
@@ -85,12 +86,10 @@ impl User {
         if !include_dirs.iter().any(|dir| dir.join("lwip/tcp.h").is_file()) {
             include_dirs.push(headers);
         }
-        for dir in &include_dirs {
-            println!("cargo::rerun-if-changed={}", dir.display());
-        }
         let flags = env::var("LWIP_CFLAGS").unwrap_or_default();
-        let flags = shlex::split(&flags)
-            .unwrap_or_else(|| fail(&format!("LWIP_CFLAGS has an unclosed quote: {flags} (example: LWIP_CFLAGS='-DNO_SYS=1')")));
+        let flags = shlex::split(&flags).unwrap_or_else(|| {
+            fail(&format!("LWIP_CFLAGS has an unclosed quote: {flags} (example: LWIP_CFLAGS='-DNO_SYS=1')"))
+        });
         Self { include_dirs, flags }
     }
 
@@ -101,9 +100,26 @@ impl User {
             let takes_value = matches!(flag.as_str(), "-D" | "-U" | "-I" | "-include" | "-isystem");
             let keep = value_follows
                 || takes_value
-                || ["-D", "-U", "-I", "-isystem", "-include", "-fshort-enums", "-fno-short-enums", "-fpack-struct", "-std=", "-mcpu=", "-mfloat-abi=", "-mfpu=", "-mthumb", "-march=", "-mabi=", "--sysroot"]
-                    .iter()
-                    .any(|prefix| flag.starts_with(prefix));
+                || [
+                    "-D",
+                    "-U",
+                    "-I",
+                    "-isystem",
+                    "-include",
+                    "-fshort-enums",
+                    "-fno-short-enums",
+                    "-fpack-struct",
+                    "-std=",
+                    "-mcpu=",
+                    "-mfloat-abi=",
+                    "-mfpu=",
+                    "-mthumb",
+                    "-march=",
+                    "-mabi=",
+                    "--sysroot",
+                ]
+                .iter()
+                .any(|prefix| flag.starts_with(prefix));
             value_follows = takes_value;
             keep
         })
@@ -146,7 +162,8 @@ impl Options {
         let mut constants = String::new();
         for (name, value) in self.0.borrow().iter() {
             if let Some(name) = name.strip_prefix(NUMBER) {
-                let _ = writeln!(constants, "/// `{name}` as the user's lwIP has it.\npub const {name}: u32 = {value};");
+                let _ =
+                    writeln!(constants, "/// `{name}` as the user's lwIP has it.\npub const {name}: u32 = {value};");
             } else if let (Some(name), 1) = (name.strip_prefix(SWITCH), *value) {
                 println!("cargo::rustc-cfg={}", name.to_lowercase());
             }
@@ -157,7 +174,8 @@ impl Options {
 
 /// Tells rustc every cfg that `Options::write` may set, by the names in wrapper.h.
 fn declare_cfgs() {
-    let header = std::fs::read_to_string("wrapper.h").unwrap_or_else(|error| fail(&format!("cannot read wrapper.h: {error}")));
+    let header =
+        std::fs::read_to_string("wrapper.h").unwrap_or_else(|error| fail(&format!("cannot read wrapper.h: {error}")));
     for line in header.lines() {
         if let Some((_, name)) = line.split_once(SWITCH) {
             let name: String = name.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
@@ -168,7 +186,19 @@ fn declare_cfgs() {
     }
 }
 
-fn bind(user: &User, options: &Options) -> String {
+/// Whether the user's compiler makes an enum as small as its values allow, as arm-none-eabi-gcc does by default.
+fn has_short_enums(user: &User, out: &Path) -> bool {
+    let probe = out.join("short_enums.c");
+    write(&probe, "enum e { A };\n_Static_assert(sizeof(enum e) == 1, \"enums are short\");\n");
+    let mut build = cc::Build::new();
+    build.file(&probe).cargo_metadata(false).cargo_warnings(false).warnings(false);
+    for flag in &user.flags {
+        build.flag(flag);
+    }
+    build.try_compile("short_enums").is_ok()
+}
+
+fn bind(user: &User, options: &Options, out: &Path) -> String {
     let mut builder = bindgen::Builder::default()
         .header("wrapper.h")
         .use_core()
@@ -186,7 +216,8 @@ fn bind(user: &User, options: &Options) -> String {
         .allowlist_function("lwip_tcp_event|memp_free|netif_get_by_index|sys_now|inet_chksum|nd6_reachability_hint|nd6_get_destination_mtu|tcp_timer_needed")
         .allowlist_var("ip_data|lwip_stats|memp_memory_TCP_PCB_base|TF_.*|TCP_(FIN|SYN|RST|PSH|ACK|URG|ECE|CWR)|SOF_.*|PBUF_FLAG_.*|NETIF_CHECKSUM_.*|ip_addr_any.*")
         .clang_args(user.include_dirs.iter().map(|dir| format!("-I{}", dir.display())))
-        .clang_args(user.preprocessor_flags());
+        .clang_args(user.preprocessor_flags())
+        .clang_arg(if has_short_enums(user, out) { "-fshort-enums" } else { "-fno-short-enums" });
     for dir in system_include_dirs() {
         builder = builder.clang_arg("-isystem").clang_arg(dir);
     }
@@ -225,16 +256,25 @@ fn system_include_dirs() -> Vec<String> {
 
 /// A static assertion for each size and offset that bindgen computed of lwIP's structs.
 fn layout_assertions(bindings: &str) -> String {
-    const ADVICE: &str = "the Rust core was built for another layout: build it with the same lwipopts.h and flags (LWIP_CFLAGS)";
-    let mut header = String::from("/* Written by build.rs: the struct layouts of the Rust side. */\n#include <stddef.h>\n");
+    const ADVICE: &str =
+        "the Rust core was built for another layout: build it with the same lwipopts.h and flags (LWIP_CFLAGS)";
+    let mut header =
+        String::from("/* Written by build.rs: the struct layouts of the Rust side. */\n#include <stddef.h>\n");
     for line in bindings.lines().map(str::trim) {
         let Some((what, rest)) = line.strip_prefix("[\"").and_then(|line| line.split_once("\"]")) else { continue };
-        let Some(number) = rest.rsplit_once(" - ").map(|(_, number)| number.trim_end_matches("usize];")) else { continue };
+        let Some(number) = rest.rsplit_once(" - ").map(|(_, number)| number.trim_end_matches("usize];")) else {
+            continue;
+        };
         if let Some(name) = what.strip_prefix("Size of ") {
             if let Some(kind) = aggregate(name) {
-                let _ = writeln!(header, "_Static_assert(sizeof({kind} {name}) == {number}, \"sizeof({name}): {ADVICE}\");");
+                let _ = writeln!(
+                    header,
+                    "_Static_assert(sizeof({kind} {name}) == {number}, \"sizeof({name}): {ADVICE}\");"
+                );
             }
-        } else if let Some((name, field)) = what.strip_prefix("Offset of field: ").and_then(|what| what.split_once("::")) {
+        } else if let Some((name, field)) =
+            what.strip_prefix("Offset of field: ").and_then(|what| what.split_once("::"))
+        {
             if let Some(kind) = aggregate(name) {
                 let field = field.strip_suffix('_').unwrap_or(field);
                 let _ = writeln!(
@@ -249,8 +289,17 @@ fn layout_assertions(bindings: &str) -> String {
 
 /// The C keyword before the name of a struct that both sides access; none for the others.
 fn aggregate(name: &str) -> Option<&'static str> {
-    const SHARED: [&str; 9] =
-        ["tcp_pcb", "tcp_pcb_listen", "tcp_seg", "tcp_hdr", "pbuf", "pbuf_rom", "netif", "ip_globals", "tcp_sack_range"];
+    const SHARED: [&str; 9] = [
+        "tcp_pcb",
+        "tcp_pcb_listen",
+        "tcp_seg",
+        "tcp_hdr",
+        "pbuf",
+        "pbuf_rom",
+        "netif",
+        "ip_globals",
+        "tcp_sack_range",
+    ];
     SHARED.contains(&name).then_some("struct")
 }
 
@@ -269,9 +318,9 @@ fn compile_wrapper(user: &User, out: &Path) {
 
 /// include/lwip_tcp_rust.h, for the C side.
 fn write_header() {
-    let config = cbindgen::Config::from_file("cbindgen.toml").unwrap_or_else(|error| fail(&format!("cbindgen.toml: {error}")));
-    let generated =
-        cbindgen::Builder::new().with_src("src/ffi/introspection.rs").with_config(config).generate();
+    let config =
+        cbindgen::Config::from_file("cbindgen.toml").unwrap_or_else(|error| fail(&format!("cbindgen.toml: {error}")));
+    let generated = cbindgen::Builder::new().with_src("src/ffi/introspection.rs").with_config(config).generate();
     match generated {
         Ok(header) => {
             let mut text = Vec::new();

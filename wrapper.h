@@ -48,6 +48,9 @@ enum lwip_tcp_rust_presence { LWIP_TCP_RUST_CFG_LWIP_TCP = (LWIP_TCP != 0) };
 #define TCP_LOCAL_PORT_RANGE_START 0xc000
 #define TCP_LOCAL_PORT_RANGE_END 0xffff
 #endif
+#ifndef LWIP_TCP_RTO_TIME
+#define LWIP_TCP_RTO_TIME 3000 /* what lwIP 2.1 has in tcp.c */
+#endif
 #ifndef TCP_CHECKSUM_ON_COPY_SANITY_CHECK
 #define TCP_CHECKSUM_ON_COPY_SANITY_CHECK 0
 #endif

@@ -52,7 +52,8 @@ pub(crate) fn allocate(core: &mut Core, prio: u8) -> Option<PcbId> {
 /// Gives up the connection of a list that has been silent for longest among those that qualify.
 fn give_up_oldest(core: &mut Core, list: List, qualifies: fn(Pcb<'_>) -> bool, reset: bool) {
     let now = core.ticks();
-    let oldest = core.iter(list).filter(|pcb| qualifies(*pcb)).max_by_key(|pcb| now.wrapping_sub(pcb.tmr())).map(Pcb::id);
+    let oldest =
+        core.iter(list).filter(|pcb| qualifies(*pcb)).max_by_key(|pcb| now.wrapping_sub(pcb.tmr())).map(Pcb::id);
     if let Some(id) = oldest {
         abandon(core, id, reset);
     }
@@ -116,7 +117,8 @@ fn may_reuse(options: u8) -> bool {
 /// obstacle, and neither is TIME-WAIT if this one has it.
 fn is_port_taken(core: &Core, pcb: Pcb<'_>, local: Addr<'_>, port: u16) -> bool {
     let reuse = may_reuse(pcb.so_options());
-    let conflicts = |other: Addr<'_>| other.same_version(local) && (other.is_any() || local.is_any() || other.eq(local));
+    let conflicts =
+        |other: Addr<'_>| other.same_version(local) && (other.is_any() || local.is_any() || other.eq(local));
     let listens = core.listeners().any(|other| {
         other.local_port() == port && !(reuse && may_reuse(other.so_options())) && conflicts(other.local_ip())
     });
@@ -252,7 +254,7 @@ pub(crate) fn listen(core: &mut Core, id: PcbId, accept: Accept) -> Result<*mut 
     // The listener has taken the external arguments over: they are not to be destroyed with the PCB.
     #[cfg(lwip_tcp_pcb_ext_args)]
     for arg in 0..config::LWIP_TCP_PCB_NUM_EXT_ARGS as u8 {
-        cm::settings::ext_arg_callbacks(pcb, arg, core::ptr::null());
+        cm::settings::ext_arg(pcb, arg, |arg| arg.callbacks = core::ptr::null());
     }
     core.free(id);
     Ok(listener.cast())
@@ -415,6 +417,7 @@ pub(crate) fn abandon(core: &mut Core, id: PcbId, reset: bool) {
     let Some(pcb) = core.get(id) else { return };
     match pcb.state() {
         State::TimeWait => {
+            drop(rod::take_refused_data(pcb));
             core.unregister(List::TimeWait, pcb);
             return core.free(id);
         }
@@ -560,7 +563,7 @@ pub(crate) fn wake_writers(core: &mut Core) {
     while let Some(id) = next {
         let Some(pcb) = core.get(id) else { return };
         core.set_active_pcbs_changed(0);
-        if pcb.has(Bit::MEMORY_ERROR) {
+        if pcb.has(Bit::MEMORY_ERROR) && pcb.state() >= State::Established {
             rod::set_memory_error(pcb, false);
             if core.call_sent(id, 0).is_ok() {
                 output(core, id).ok();

@@ -51,6 +51,8 @@ struct News {
     data: Option<Pbuf>,
     /// The peer's FIN.
     fin: bool,
+    /// An ACK has to go out at once, by itself: it tells of a gap, or of one that was filled.
+    ack_at_once: bool,
     /// LAST-ACK is over: the connection is closed on both sides.
     closed: bool,
 }
@@ -156,7 +158,13 @@ fn demultiplex(core: &mut Core, mut segment: Segment) {
 /// LWIP_HOOK_TCP_INPACKET_PCB: whether the segment is to be processed.
 fn in_hook(pcb: *mut crate::ffi::bindings::tcp_pcb, segment: &Segment) -> bool {
     #[cfg(hook_tcp_inpacket_pcb)]
-    return crate::ffi::inpacket(pcb, segment.raw_header, segment.header.seq, segment.header.len, segment.data.as_ref());
+    return crate::ffi::inpacket(
+        pcb,
+        segment.raw_header,
+        segment.header.seq,
+        segment.header.len,
+        segment.data.as_ref(),
+    );
     #[cfg(not(hook_tcp_inpacket_pcb))]
     {
         let _ = (pcb, segment);
@@ -321,8 +329,10 @@ fn on_segment_in_time_wait(core: &mut Core, id: PcbId, segment: &Segment, netif_
     if segment.has(Flags::FIN) && seq + segment.seq_len == pcb.rcv_nxt() {
         cm::restart_timer(pcb, core.ticks());
     }
-    if segment.seq_len > 0 {
+    if segment.has(Flags::SYN) {
         challenge(core, id);
+    } else if segment.seq_len > 0 {
+        send_empty_ack(core, id).ok();
     }
     true
 }
@@ -424,94 +434,100 @@ fn retry_syn(core: &mut Core, id: PcbId) {
 
 /// RFC 9293 3.10.7.4: all states from SYN-RECEIVED on, but TIME-WAIT.
 fn on_segment_in_synchronized(core: &mut Core, id: PcbId, segment: &mut Segment, news: &mut News) -> Outcome {
-    match check_sequence(core, id, segment) {
-        Check::Valid => {}
-        Check::Drop => return Outcome::Deliver,
-        Check::Reset => return Outcome::Reset,
-    }
     let Some(pcb) = core.get(id) else { return Outcome::Gone };
-    cm::on_heard(pcb, core.ticks());
-    flow_control::on_heard(pcb);
-    take_timestamp(pcb, segment);
-    if pcb.state() == State::SynRcvd {
-        match on_ack_in_syn_rcvd(core, id, segment) {
-            Outcome::Deliver => {}
-            other => return other,
+    let mut verdict = check_sequence(pcb, segment);
+    if verdict == Verdict::Valid {
+        cm::on_heard(pcb, core.ticks());
+        flow_control::on_heard(pcb);
+        take_timestamp(pcb, segment);
+        let establishes = pcb.state() == State::SynRcvd;
+        if establishes {
+            match on_ack_in_syn_rcvd(core, id, segment) {
+                Outcome::Deliver => {}
+                other => return other,
+            }
         }
-        if core.get(id).is_none_or(|pcb| pcb.state() == State::SynRcvd) {
+        let Some(pcb) = core.get(id) else { return Outcome::Gone };
+        if pcb.state() == State::SynRcvd {
             return Outcome::Deliver;
         }
+        verdict = on_ack(pcb, segment, news);
+        if establishes {
+            cc::on_established(pcb);
+        }
+        if verdict == Verdict::Valid {
+            on_data(pcb, segment, news);
+        }
     }
-    if !on_ack(core, id, segment, news) {
-        return Outcome::Deliver;
+    match verdict {
+        Verdict::Valid | Verdict::Drop => {}
+        Verdict::Reset => return Outcome::Reset,
+        Verdict::Challenge => challenge(core, id),
     }
-    on_data(core, id, segment, news);
-    match core.get(id) {
-        Some(_) => Outcome::Deliver,
-        None => Outcome::Gone,
+    if news.ack_at_once {
+        send_empty_ack(core, id).ok();
     }
+    Outcome::Deliver
 }
 
-/// What comes of the first checks of a segment.
-enum Check {
+/// What the checks of a segment come to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// It is processed further.
     Valid,
+    /// It is dropped; an ACK that is due goes out.
     Drop,
+    /// It is dropped, and answered by a challenge ACK (RFC 5961).
+    Challenge,
+    /// It resets the connection.
     Reset,
 }
 
-/// RFC 9293 3.10.7.4, first to fourth step: sequence number, RST, SYN, with RFC 5961's challenge ACKs; and before all
-/// PAWS (RFC 7323 5.3).
-fn check_sequence(core: &mut Core, id: PcbId, segment: &Segment) -> Check {
-    let Some(pcb) = core.get(id) else { return Check::Drop };
+/// RFC 9293 3.10.7.4, first to fourth step: sequence number, RST, SYN; and before all PAWS (RFC 7323 5.3).
+fn check_sequence(pcb: Pcb<'_>, segment: &Segment) -> Verdict {
     let Header { seq, .. } = segment.header;
-    let reset = segment.has(Flags::RST);
-    if pcb.state() == State::SynRcvd && segment.has(Flags::SYN) && !reset && seq + 1 == pcb.rcv_nxt() {
-        if segment.has(Flags::ACK) {
+    let (reset, syn) = (segment.has(Flags::RST), segment.has(Flags::SYN));
+    if pcb.state() == State::SynRcvd && syn && !reset && seq + 1 == pcb.rcv_nxt() {
+        if segment.has(Flags::ACK) && pcb.active_open() != 0 {
             // Simultaneous open: the peer's SYN,ACK acknowledges our SYN.
-            return Check::Valid;
+            return Verdict::Valid;
         }
         // The peer has not got our SYN,ACK.
         rod::retransmit_first(pcb);
-        return Check::Drop;
+        return Verdict::Drop;
     }
-    #[cfg(lwip_tcp_timestamps)]
-    if let (Some(timestamps), false) = (segment.options.timestamps, reset) {
-        if rod::is_old_duplicate(pcb, timestamps.value, core.ticks()) {
-            rod::ack_now(pcb);
-            return Check::Drop;
-        }
-    }
-    if !is_acceptable(pcb, seq, segment.seq_len) {
+    // RFC 5961 3.2: what counts of a reset is where it starts.
+    let seq_len = if reset { 0 } else { segment.seq_len };
+    if is_old_duplicate(pcb, segment) || !is_acceptable(pcb, seq, seq_len) {
         if !reset {
             rod::ack_now(pcb);
         }
-        return Check::Drop;
+        return Verdict::Drop;
     }
-    if reset {
+    if reset && seq == pcb.rcv_nxt() {
         // RFC 5961 3.2: only the exact number resets.
-        if seq == pcb.rcv_nxt() {
-            rod::forget_delayed_ack(pcb);
-            return Check::Reset;
-        }
-        challenge(core, id);
-        return Check::Drop;
+        rod::forget_delayed_ack(pcb);
+        return Verdict::Reset;
     }
-    if segment.has(Flags::SYN) {
-        // RFC 5961 4.2.
-        challenge(core, id);
-        return Check::Drop;
+    // RFC 5961 3.2 and 4.2.
+    if reset || syn { Verdict::Challenge } else { Verdict::Valid }
+}
+
+fn is_old_duplicate(pcb: Pcb<'_>, segment: &Segment) -> bool {
+    #[cfg(lwip_tcp_timestamps)]
+    if let (Some(timestamps), false) = (segment.options.timestamps, segment.has(Flags::RST)) {
+        return rod::is_old_duplicate(pcb, timestamps.value, pcb.core().ticks());
     }
-    Check::Valid
+    let _ = (pcb, segment);
+    false
 }
 
 /// RFC 9293 3.4, the table of acceptance tests: some of the segment lies in the receive window. With a closed window a
 /// segment at RCV.NXT is let through for its ACK; its data are cut off (3.10.7.4, "special allowance").
 fn is_acceptable(pcb: Pcb<'_>, seq: SeqNum, seq_len: u32) -> bool {
     let (next, window) = (pcb.rcv_nxt(), u32::from(pcb.rcv_wnd()));
-    seq == next
-        || seq.within(next, window)
-        || (seq_len > 0 && (seq + (seq_len - 1)).within(next, window))
-        || (seq_len > 0 && next.within(seq, seq_len))
+    // It starts at RCV.NXT or in the window behind it, or it covers RCV.NXT.
+    seq == next || seq.within(next, window) || next.within(seq, seq_len)
 }
 
 /// A challenge ACK (RFC 5961), if the connection may send one more this second.
@@ -536,41 +552,35 @@ fn on_ack_in_syn_rcvd(core: &mut Core, id: PcbId, segment: &Segment) -> Outcome 
     cm::enter(pcb, State::Established);
     let answer = if pcb.active_open() != 0 {
         core.call_connected(id)
-    } else {
-        if !api::has_listener(pcb) {
-            // Nobody is there to accept it any more.
-            api::abandon(core, id, true);
-            return Outcome::Gone;
-        }
+    } else if api::has_listener(pcb) {
         cm::backlog::remove(pcb);
         core.call_accept(id)
+    } else {
+        // Nobody is there to accept it any more.
+        Err(Error::VAL)
     };
     match answer {
-        Ok(()) => {}
-        Err(Error::ABRT) => return Outcome::Gone,
-        Err(_) => {
-            api::abandon(core, id, true);
-            return Outcome::Gone;
+        Ok(()) => Outcome::Deliver,
+        Err(error) => {
+            if error != Error::ABRT {
+                api::abandon(core, id, true);
+            }
+            Outcome::Gone
         }
     }
-    let Some(pcb) = core.get(id) else { return Outcome::Gone };
-    cc::on_established(pcb);
-    Outcome::Deliver
 }
 
-/// RFC 9293 3.10.7.4, fifth step: the acknowledgment field. False if the segment is to be dropped.
-fn on_ack(core: &mut Core, id: PcbId, segment: &Segment, news: &mut News) -> bool {
-    let Some(pcb) = core.get(id) else { return false };
+/// RFC 9293 3.10.7.4, fifth step: the acknowledgment field.
+fn on_ack(pcb: Pcb<'_>, segment: &Segment, news: &mut News) -> Verdict {
     let Header { seq, ack, wnd, .. } = segment.header;
     if !segment.has(Flags::ACK) {
         // RFC 9293 drops it; lwIP's unit tests want its data.
-        return true;
+        return Verdict::Valid;
     }
     // RFC 5961 5.2: not more than was sent, and not older than the largest window.
     let oldest = pcb.lastack() - u32::from(pcb.snd_wnd_max());
     if !ack.within(oldest, (pcb.snd_nxt() - oldest).wrapping_add(1)) {
-        challenge(core, id);
-        return false;
+        return Verdict::Challenge;
     }
     let same_edge = flow_control::on_window_announced(pcb, seq, ack, flow_control::scaled(pcb, wnd));
     if ack.gt(pcb.lastack()) {
@@ -578,26 +588,25 @@ fn on_ack(core: &mut Core, id: PcbId, segment: &Segment, news: &mut News) -> boo
     } else if ack == pcb.lastack() && segment.seq_len == 0 && same_edge && pcb.rtime() >= 0 {
         on_duplicate_ack(pcb);
     }
-    rod::on_ack_for_timing(pcb, ack, core.ticks());
-    if ack == pcb.snd_nxt() && pcb.unsent_is_empty() {
-        on_all_acked(core, id, news);
+    rod::on_ack_for_timing(pcb, ack, pcb.core().ticks());
+    // Everything that we have sent is acknowledged, a FIN included if there was one.
+    if ack == pcb.snd_nxt() && pcb.unsent_is_empty() && pcb.has(Bit::FIN) {
+        enter(pcb, cm::state_after_fin_acked(pcb.state()), news);
     }
-    true
+    Verdict::Valid
 }
 
 /// SND.UNA moves.
 fn on_new_ack(pcb: Pcb<'_>, ack: SeqNum, news: &mut News) {
     let new = rod::on_new_ack(pcb, ack);
-    match new.recovery {
-        Recovery::None => cc::on_ack(pcb, new.acked, new.after_timeout),
-        Recovery::Partial => {
-            cc::on_partial_ack(pcb, new.acked);
-            rod::retransmit_first(pcb);
-        }
-        Recovery::Over => {
+    if new.recovery == Recovery::Partial {
+        cc::on_partial_ack(pcb, new.acked);
+        rod::retransmit_first(pcb);
+    } else {
+        if new.recovery == Recovery::Over {
             cc::on_recovered(pcb);
-            cc::on_ack(pcb, new.acked, new.after_timeout);
         }
+        cc::on_ack(pcb, new.acked, new.after_timeout);
     }
     flow_control::on_send_buffer_freed(pcb, new.freed);
     cm::on_progress(pcb);
@@ -613,29 +622,33 @@ fn on_duplicate_ack(pcb: Pcb<'_>) {
     if count > THRESHOLD && rod::is_in_recovery(pcb) {
         cc::on_duplicate_ack(pcb);
     }
-    if count >= THRESHOLD && rod::fast_retransmit(pcb) == rod::FastRetransmit::Started {
-        cc::on_fast_retransmit(pcb);
+    if count >= THRESHOLD {
+        api::fast_retransmit(pcb);
     }
 }
 
-/// Everything that we have sent is acknowledged, a FIN included if there was one.
-fn on_all_acked(core: &mut Core, id: PcbId, news: &mut News) {
-    let Some(pcb) = core.get(id) else { return };
-    if !pcb.has(Bit::FIN) {
+/// Changes the state as an acknowledgment or a FIN has it.
+fn enter(pcb: Pcb<'_>, state: State, news: &mut News) {
+    if state == pcb.state() {
         return;
     }
-    match cm::state_after_fin_acked(pcb.state()) {
-        state if state == pcb.state() => {}
+    match state {
         State::Closed => news.closed = true,
-        State::TimeWait => enter_time_wait(core, id),
+        State::TimeWait => {
+            let core = pcb.core();
+            rod::purge_queues(pcb);
+            core.unregister(List::Active, pcb);
+            cm::enter(pcb, State::TimeWait);
+            cm::restart_timer(pcb, core.ticks());
+            core.register(List::TimeWait, pcb);
+        }
         state => cm::enter(pcb, state),
     }
 }
 
 /// RFC 9293 3.10.7.4, sixth to eighth step: data and FIN.
-fn on_data(core: &mut Core, id: PcbId, segment: &mut Segment, news: &mut News) {
-    let Some(pcb) = core.get(id) else { return };
-    if segment.seq_len == 0 || pcb.state() >= State::CloseWait {
+fn on_data(pcb: Pcb<'_>, segment: &mut Segment, news: &mut News) {
+    if segment.seq_len == 0 || segment.has(Flags::SYN) || pcb.state() >= State::CloseWait {
         return;
     }
     let Some(data) = segment.data.take() else { return };
@@ -643,45 +656,23 @@ fn on_data(core: &mut Core, id: PcbId, segment: &mut Segment, news: &mut News) {
     let fin = segment.has(Flags::FIN);
     let received = rod::receive(pcb, Incoming { seq: segment.header.seq, data, fin, header: segment.raw_header });
     flow_control::on_received(pcb, received.seq_len);
-    // What was received before, or did not fit, is acknowledged at once, so that the peer stops sending it.
-    if old || received.seq_len == 0 {
-        rod::ack_now(pcb);
-    }
     if received.seq_len > 0 {
         rod::ack_delayed(pcb);
         #[cfg(lwip_nd6_tcp_reachability_hints)]
-        Packet::current(core).confirm_reachability();
+        Packet::current(pcb.core()).confirm_reachability();
     }
-    if received.fin {
+    // What was received before is acknowledged at once, so that the peer stops sending it; a FIN too, and data that fill a
+    // gap (RFC 5681 4.2).
+    if old || received.fin || received.ack == AckWish::Soon {
         rod::ack_now(pcb);
     }
     news.data = received.data;
     news.fin = received.fin;
-    if received.ack == AckWish::Immediate {
-        send_empty_ack(core, id).ok();
-    }
+    news.ack_at_once = received.ack == AckWish::Immediate;
     if received.fin {
-        on_fin(core, id);
+        let all_acked = pcb.has(Bit::FIN) && pcb.lastack() == pcb.snd_nxt() && pcb.unsent_is_empty();
+        enter(pcb, cm::state_after_fin(pcb.state(), all_acked), news);
     }
-}
-
-/// RFC 9293 3.10.7.4, eighth step: a FIN in order.
-fn on_fin(core: &mut Core, id: PcbId) {
-    let Some(pcb) = core.get(id) else { return };
-    let all_acked = pcb.has(Bit::FIN) && pcb.lastack() == pcb.snd_nxt() && pcb.unsent_is_empty();
-    match cm::state_after_fin(pcb.state(), all_acked) {
-        State::TimeWait => enter_time_wait(core, id),
-        state => cm::enter(pcb, state),
-    }
-}
-
-fn enter_time_wait(core: &mut Core, id: PcbId) {
-    let Some(pcb) = core.get(id) else { return };
-    api::purge(pcb);
-    core.unregister(List::Active, pcb);
-    cm::enter(pcb, State::TimeWait);
-    cm::restart_timer(pcb, core.ticks());
-    core.register(List::TimeWait, pcb);
 }
 
 /// The peer has reset the connection. The PCB is freed before the application is told, as the err callback's

@@ -325,7 +325,14 @@ fn write_blocks(pcb: Pcb<'_>, blocks: u8, writer: &mut WordWriter<'_>) {
 }
 
 /// Sends a control segment between two addresses.
-fn send_control(core: &mut Core, mut p: Pbuf, src: ip::OwnedAddr, dst: ip::OwnedAddr, netif: Netif, pcb: Option<PcbId>) -> Result {
+fn send_control(
+    core: &mut Core,
+    mut p: Pbuf,
+    src: ip::OwnedAddr,
+    dst: ip::OwnedAddr,
+    netif: Netif,
+    pcb: Option<PcbId>,
+) -> Result {
     let (src, dst) = (Addr::of(&src), Addr::of(&dst));
     if let Some(checksum) = ip::checksum(&p, src, dst, netif) {
         if let Some([high, low]) = p.first_mut().get_mut(16..18) {
@@ -402,7 +409,14 @@ impl Reset {
     /// That of a connection that is given up.
     pub(crate) fn of(pcb: Pcb<'_>) -> Self {
         let Tuple { local, local_port, remote, remote_port } = Tuple::of(pcb);
-        Self { seq: pcb.snd_nxt(), ack: pcb.rcv_nxt(), local: local.get(), remote: remote.get(), local_port, remote_port }
+        Self {
+            seq: pcb.snd_nxt(),
+            ack: pcb.rcv_nxt(),
+            local: local.get(),
+            remote: remote.get(),
+            local_port,
+            remote_port,
+        }
     }
 }
 

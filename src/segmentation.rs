@@ -96,7 +96,8 @@ fn plan(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> Option<Plan> {
     let mut plan =
         Plan { fill: nothing, append: Append::Nothing, chain: Chain::new(), octets: 0, pbufs: 0, oversize: 0 };
     let mut left = data;
-    if let Some(last) = rod::last_unsent(pcb) {
+    // What waits to be sent again is not the end of the stream: nothing is added to it.
+    if let Some(last) = rod::last_unsent(pcb).filter(|last| last.end == pcb.snd_lbb()) {
         left = plan_last(pcb, &mut plan, &last, size, data, flags)?;
     }
     let mut seq = pcb.snd_lbb() + u32::from(data.len() - left.len());

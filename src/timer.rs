@@ -157,6 +157,14 @@ fn poll(core: &mut Core, id: PcbId) {
 /// tcp_fasttmr: delayed ACKs, FINs that there was no memory for, data that the application refused.
 pub(crate) fn fast(core: &mut Core) {
     visit_active(core, fast_visit);
+    let mut next = core.first(List::TimeWait).map(Pcb::id);
+    while let Some(pcb) = next.and_then(|id| core.get(id)) {
+        let id = pcb.id();
+        next = pcb.following_id();
+        if pcb.has_refused_data() {
+            api::process_refused_data(core, id).ok();
+        }
+    }
     api::wake_writers(core);
 }
 

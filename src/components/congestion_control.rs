@@ -64,7 +64,10 @@ impl Algorithm for NewReno {
     }
 
     fn on_duplicate_ack(cc: &Cc<'_>) {
-        cc.set_cwnd(cc.cwnd().saturating_add(cc.mss().into()));
+        // Not more segments than are in flight can have left the network, whatever the peer says (RFC 5681 3.2, step 4).
+        let in_flight = wnd(cc.snd_nxt() - cc.lastack());
+        let limit = cc.ssthresh().saturating_add(in_flight);
+        cc.set_cwnd(cc.cwnd().saturating_add(cc.mss().into()).min(limit.max(cc.cwnd())));
     }
 
     fn on_partial_ack(cc: &Cc<'_>, acked: Wnd) {

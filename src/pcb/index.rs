@@ -31,7 +31,12 @@ pub(crate) struct Tuple<'a> {
 impl<'c> Tuple<'c> {
     /// That of a PCB.
     pub(crate) fn of(pcb: Pcb<'c>) -> Self {
-        Self { local: pcb.local_ip(), local_port: pcb.local_port(), remote: pcb.remote_ip(), remote_port: pcb.remote_port() }
+        Self {
+            local: pcb.local_ip(),
+            local_port: pcb.local_port(),
+            remote: pcb.remote_ip(),
+            remote_port: pcb.remote_port(),
+        }
     }
 
     fn bucket(&self, core: &Core) -> u16 {
@@ -119,12 +124,12 @@ pub(super) fn before_change(core: &Core) {
 /// Puts a PCB, which has its whole tuple, into the index, if it is not there.
 pub(super) fn insert(core: &Core, pcb: Pcb<'_>) {
     let entry: *mut Entry = entry_of(pcb.ptr);
-    let Some(number) = number_of(pcb.as_ptr()) else { return };
+    let number = number_of(pcb.as_ptr());
     // SAFETY: (live): its entry; under (lock).
     unsafe {
         if (*entry).bucket == NONE {
             let bucket = Tuple::of(pcb).bucket(core);
-            (*entry).bucket = bucket;
+            (*entry).bucket = bucket + 1;
             (*entry).chain = *head(bucket);
             *head(bucket) = number;
         }
@@ -140,9 +145,9 @@ pub(super) fn remove(pcb: Pcb<'_>) {
         if (*own).bucket == NONE {
             return;
         }
-        let mut link = head((*own).bucket);
+        let mut link = head((*own).bucket - 1);
         while let Some(next) = entry(*link) {
-            if number == Some(*link) {
+            if number == *link {
                 *link = (*own).chain;
                 break;
             }
@@ -152,4 +157,4 @@ pub(super) fn remove(pcb: Pcb<'_>) {
     }
 }
 
-const _: () = assert!(BUCKETS <= NONE as usize && config::MEMP_NUM_TCP_PCB > 0);
+const _: () = assert!(BUCKETS < u16::MAX as usize && config::MEMP_NUM_TCP_PCB > 0);

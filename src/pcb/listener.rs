@@ -93,10 +93,34 @@ impl<'c> Listener<'c> {
         }
     }
 
+    /// Its external arguments, which its connections' passive_open callbacks see.
+    #[cfg(lwip_tcp_pcb_ext_args)]
+    pub(crate) fn ext_arg(self, id: u8) -> Option<c::tcp_pcb_ext_args> {
+        // SAFETY: a listed listener, under (lock).
+        unsafe { load(&raw const (*self.ptr.as_ptr()).ext_args) }.get(usize::from(id)).copied()
+    }
+
+    /// Changes one of them; an `id` out of range has no effect.
+    #[cfg(lwip_tcp_pcb_ext_args)]
+    pub(crate) fn update_ext_arg(self, _owner: Owner, id: u8, update: impl FnOnce(&mut c::tcp_pcb_ext_args)) {
+        // SAFETY: a listed listener, under (lock).
+        unsafe {
+            let mut args = load(&raw const (*self.ptr.as_ptr()).ext_args);
+            if let Some(arg) = args.get_mut(usize::from(id)) {
+                update(arg);
+                store(&raw mut (*self.ptr.as_ptr()).ext_args, args);
+            }
+        }
+    }
+
     /// The passive_open callbacks of external arguments: each may set an argument of the new connection, or refuse it
     /// by an error. They see both PCBs, and may free the new one: `&mut Core`.
     #[cfg(lwip_tcp_pcb_ext_args)]
-    pub(crate) fn passive_open(core: &mut Core, listener: *mut c::tcp_pcb_listen, pcb: *mut c::tcp_pcb) -> crate::ffi::Result {
+    pub(crate) fn passive_open(
+        core: &mut Core,
+        listener: *mut c::tcp_pcb_listen,
+        pcb: *mut c::tcp_pcb,
+    ) -> crate::ffi::Result {
         for id in 0..crate::ffi::config::LWIP_TCP_PCB_NUM_EXT_ARGS as u8 {
             let Some(listener) = core.find_listener(listener) else { return Err(crate::ffi::Error::ARG) };
             // SAFETY: a listed listener, under (lock).

@@ -26,16 +26,16 @@ mod queue;
 mod segment;
 mod table;
 
+#[cfg(lwip_tcp_sack_out)]
+pub(crate) use fields::SackRange;
 pub(crate) use fields::{Bit, Own};
 pub(crate) use index::Tuple;
 pub(crate) use listener::{Accept, Listener, NewListener};
 pub(crate) use queue::{Chain, Cursor, SegQueue};
 pub(crate) use segment::{Seg, SegBox};
-#[cfg(lwip_tcp_sack_out)]
-pub(crate) use fields::SackRange;
 
-pub(crate) use crate::ffi::globals::List;
 use crate::ffi::bindings::{tcp_pcb, tcp_state};
+pub(crate) use crate::ffi::globals::List;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
@@ -53,13 +53,13 @@ impl Core {
     /// The PCB that `id` was made of, if it still lives.
     #[inline]
     pub(crate) fn get(&self, id: PcbId) -> Option<Pcb<'_>> {
-        (table::generation_of(id.ptr.as_ptr()) == Some(id.generation)).then(|| self.handle(id.ptr))
+        table::living(id).map(|ptr| self.handle(ptr))
     }
 
     /// The PCB at an address that C gave us, if there lives one.
     #[inline]
     pub(crate) fn find(&self, ptr: *const tcp_pcb) -> Option<Pcb<'_>> {
-        table::generation_of(ptr)?;
+        table::id_of(ptr)?;
         NonNull::new(ptr.cast_mut()).map(|ptr| self.handle(ptr))
     }
 
@@ -84,14 +84,14 @@ impl PartialEq for Pcb<'_> {
 /// A name of a PCB that outlives callbacks. It gives no access: [`Core::get`] does, as long as the PCB lives.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PcbId {
-    ptr: NonNull<tcp_pcb>,
+    number: u16,
     generation: u16,
 }
 
 impl PcbId {
     /// For C, and for comparison.
     pub(crate) fn as_ptr(self) -> *mut tcp_pcb {
-        self.ptr.as_ptr()
+        table::pcb_of(self.number).cast_mut()
     }
 }
 
@@ -103,7 +103,7 @@ impl<'c> Pcb<'c> {
 
     /// See [`PcbId`].
     pub(crate) fn id(self) -> PcbId {
-        PcbId { ptr: self.ptr, generation: table::generation_of(self.ptr.as_ptr()).unwrap_or_default() }
+        table::id_of(self.ptr.as_ptr()).unwrap_or(PcbId { number: table::NONE, generation: 0 })
     }
 
     /// What a `Pcb` borrows: the lock is held.
@@ -131,31 +131,15 @@ pub enum State {
 }
 
 impl State {
-    /// All of them, in order.
-    pub(crate) const ALL: [Self; 11] = [
-        Self::Closed,
-        Self::Listen,
-        Self::SynSent,
-        Self::SynRcvd,
-        Self::Established,
-        Self::FinWait1,
-        Self::FinWait2,
-        Self::CloseWait,
-        Self::Closing,
-        Self::LastAck,
-        Self::TimeWait,
-    ];
-
     /// From memory that C may have written: what is no state counts as CLOSED.
     #[inline]
     pub(crate) fn from_raw(raw: tcp_state) -> Self {
         // SAFETY: the discriminants of `State` are exactly 0 to 10.
-        if raw <= Self::TimeWait as tcp_state { unsafe { core::mem::transmute::<u8, Self>(raw as u8) } } else { Self::Closed }
-    }
-
-    /// SYNs were exchanged (RFC 9293 3.3.2: ESTABLISHED and later).
-    pub(crate) fn is_synchronized(self) -> bool {
-        self >= Self::Established
+        if raw <= Self::TimeWait as tcp_state {
+            unsafe { core::mem::transmute::<u8, Self>(raw as u8) }
+        } else {
+            Self::Closed
+        }
     }
 }
 

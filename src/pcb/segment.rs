@@ -235,7 +235,9 @@ impl Seg<'_> {
     pub(crate) fn checksum_of_data(self) -> Checksum {
         let seg = self.ptr.as_ptr();
         // SAFETY: (queue)
-        unsafe { Checksum { sum: load(&raw const (*seg).chksum), swapped: load(&raw const (*seg).chksum_swapped) != 0 } }
+        unsafe {
+            Checksum { sum: load(&raw const (*seg).chksum), swapped: load(&raw const (*seg).chksum_swapped) != 0 }
+        }
     }
 
     #[cfg(tcp_checksum_on_copy)]
@@ -245,7 +247,10 @@ impl Seg<'_> {
         unsafe {
             store(&raw mut (*seg).chksum, checksum.sum);
             store(&raw mut (*seg).chksum_swapped, u8::from(checksum.swapped));
-            store(&raw mut (*seg).flags, load(&raw const (*seg).flags) | crate::ffi::config::SEG_DATA_CHECKSUMMED as u8);
+            store(
+                &raw mut (*seg).flags,
+                load(&raw const (*seg).flags) | crate::ffi::config::SEG_DATA_CHECKSUMMED as u8,
+            );
         }
     }
 

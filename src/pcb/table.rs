@@ -5,7 +5,7 @@
 //! of its address. The table has MEMP_NUM_TCP_PCB entries, so that limit holds with MEMP_MEM_MALLOC too.
 
 use super::fields::Beside;
-use super::{Core, Pcb};
+use super::{Core, Pcb, PcbId};
 use crate::ffi::bindings as c;
 use crate::ffi::config;
 use core::ptr::NonNull;
@@ -16,15 +16,15 @@ pub(super) const ENTRIES: usize = config::MEMP_NUM_TCP_PCB as usize;
 /// Buckets of an index over the entries: a power of two, at least one for each.
 pub(super) const BUCKETS: usize = ENTRIES.next_power_of_two();
 
-/// No entry, or no bucket.
-pub(super) const NONE: u16 = u16::MAX;
+/// Entries are numbered from 1; this is none of them.
+pub(super) const NONE: u16 = 0;
 
 /// One entry.
 #[derive(Clone, Copy)]
 pub(super) struct Entry {
     /// Odd while the PCB lives; changes with each use, so that a [`super::PcbId`] of an earlier use is recognised.
     generation: u16,
-    /// The bucket of the demultiplexing index that this PCB is in.
+    /// The bucket of the demultiplexing index that this PCB is in, counted from 1.
     pub(super) bucket: u16,
     /// The next entry of that bucket.
     pub(super) chain: u16,
@@ -49,30 +49,33 @@ static mut TABLE: [Entry; ENTRIES] = [Entry::NEW; ENTRIES];
 /// The entry of a number; no reference is made, since C may run between any two accesses.
 #[inline]
 pub(super) fn entry(number: u16) -> Option<*mut Entry> {
-    if usize::from(number) < ENTRIES {
-        // SAFETY: in bounds.
-        Some(unsafe { (&raw mut TABLE).cast::<Entry>().add(usize::from(number)) })
-    } else {
-        None
-    }
+    let index = usize::from(number).wrapping_sub(1);
+    // SAFETY: in bounds.
+    (index < ENTRIES).then(|| unsafe { (&raw mut TABLE).cast::<Entry>().add(index) })
 }
 
-/// Lives a PCB at `ptr`, and which?
-#[inline]
-pub(super) fn generation_of(ptr: *const c::tcp_pcb) -> Option<u16> {
-    let entry = entry(number_of(ptr)?)?;
+/// The name of the PCB that lives at `ptr`.
+#[inline(never)]
+pub(super) fn id_of(ptr: *const c::tcp_pcb) -> Option<PcbId> {
+    let number = number_of(ptr);
     // SAFETY: an entry of the table, under (lock).
-    let generation = unsafe { (*entry).generation };
-    (generation & 1 != 0).then_some(generation)
+    let generation = unsafe { (*entry(number)?).generation };
+    (generation & 1 != 0).then_some(PcbId { number, generation })
+}
+
+/// Where the PCB of that name lives, if it still does.
+#[inline(never)]
+pub(super) fn living(id: PcbId) -> Option<NonNull<c::tcp_pcb>> {
+    // SAFETY: an entry of the table, under (lock).
+    let generation = unsafe { (*entry(id.number)?).generation };
+    if generation == id.generation { NonNull::new(pcb_of(id.number).cast_mut()) } else { None }
 }
 
 /// The entry of a living PCB.
-#[inline]
+#[inline(never)]
 pub(super) fn entry_of(ptr: NonNull<c::tcp_pcb>) -> *mut Entry {
-    // A living PCB has a number by (live); the first entry stands in for what cannot be.
-    let number = number_of(ptr.as_ptr()).filter(|number| usize::from(*number) < ENTRIES).unwrap_or_default();
-    // SAFETY: in bounds: there is at least one entry, and `number` is 0 or checked.
-    unsafe { (&raw mut TABLE).cast::<Entry>().add(usize::from(number)) }
+    // A living PCB has an entry by (live); the first one stands in for what cannot be.
+    entry(number_of(ptr.as_ptr())).unwrap_or((&raw mut TABLE).cast::<Entry>())
 }
 
 /// What is kept beside a living PCB.
@@ -86,20 +89,20 @@ pub(super) fn beside(ptr: NonNull<c::tcp_pcb>) -> *mut Beside {
 /// exact quotient (rotate out the stride's factor of two, multiply by the inverse of the odd rest) is below ENTRIES.
 #[cfg(not(memp_mem_malloc))]
 #[inline]
-pub(super) fn number_of(ptr: *const c::tcp_pcb) -> Option<u16> {
+pub(super) fn number_of(ptr: *const c::tcp_pcb) -> u16 {
     const STRIDE: usize = config::PCB_POOL_STRIDE as usize;
     const SHIFT: u32 = STRIDE.trailing_zeros();
     const INVERSE: usize = inverse(STRIDE >> SHIFT);
     let distance = ptr.addr().wrapping_sub(first().addr());
     let number = distance.rotate_right(SHIFT).wrapping_mul(INVERSE);
-    (number < ENTRIES).then_some(number as u16)
+    if number < ENTRIES { number as u16 + 1 } else { NONE }
 }
 
 /// Where the PCB of an entry lies: [`number_of`] backwards.
 #[cfg(not(memp_mem_malloc))]
 #[inline]
 pub(super) fn pcb_of(number: u16) -> *const c::tcp_pcb {
-    first().wrapping_byte_add(usize::from(number) * config::PCB_POOL_STRIDE as usize)
+    first().wrapping_byte_add(usize::from(number).wrapping_sub(1) * config::PCB_POOL_STRIDE as usize)
 }
 
 /// Where the first PCB of the pool lies.
@@ -143,9 +146,9 @@ mod by_address {
     }
 
     static mut HEADS: [u16; BUCKETS] = [NONE; BUCKETS];
-    /// Entries that were used before and are free; those from `UNUSED` on never were.
+    /// Entries that were used before and are free; those behind number `USED` never were.
     static mut FREE: u16 = NONE;
-    static mut UNUSED: u16 = 0;
+    static mut USED: u16 = 0;
 
     fn head(ptr: *const c::tcp_pcb) -> *mut u16 {
         let hash = (ptr.addr() / size_of::<usize>()).wrapping_mul(0x9e37_79b1) >> 7;
@@ -153,17 +156,17 @@ mod by_address {
         unsafe { (&raw mut HEADS).cast::<u16>().add(hash & (BUCKETS - 1)) }
     }
 
-    pub(in crate::pcb) fn number_of(ptr: *const c::tcp_pcb) -> Option<u16> {
+    pub(in crate::pcb) fn number_of(ptr: *const c::tcp_pcb) -> u16 {
         // SAFETY: the heads and entries are only touched under (lock), and chains end with NONE.
         unsafe {
             let mut number = *head(ptr);
-            loop {
-                let node = &raw const (*entry(number)?).address;
-                if core::ptr::eq((*node).pcb, ptr) {
-                    return Some(number);
+            while let Some(entry) = entry(number) {
+                if core::ptr::eq((*entry).address.pcb, ptr) {
+                    break;
                 }
-                number = (*node).next;
+                number = (*entry).address.next;
             }
+            number
         }
     }
 
@@ -174,23 +177,24 @@ mod by_address {
 
     pub(super) fn has_room() -> bool {
         // SAFETY: under (lock).
-        unsafe { FREE != NONE || usize::from(UNUSED) < ENTRIES }
+        unsafe { FREE != NONE || usize::from(USED) < ENTRIES }
     }
 
-    pub(super) fn insert(ptr: *const c::tcp_pcb) -> Option<u16> {
+    pub(super) fn insert(ptr: *const c::tcp_pcb) -> u16 {
         // SAFETY: as in `number_of`.
         unsafe {
-            let number = if FREE != NONE { FREE } else { UNUSED };
-            let node = &raw mut (*entry(number)?).address;
+            let number = if FREE != NONE { FREE } else { USED + 1 };
+            let Some(entry) = entry(number) else { return NONE };
+            let node = &raw mut (*entry).address;
             if FREE != NONE {
                 FREE = (*node).next;
             } else {
-                UNUSED += 1;
+                USED += 1;
             }
             let head = head(ptr);
             node.write(Node { pcb: ptr, next: *head });
             *head = number;
-            Some(number)
+            number
         }
     }
 
@@ -227,7 +231,7 @@ impl Core {
         let number = by_address::insert(ptr.as_ptr());
         #[cfg(not(memp_mem_malloc))]
         let number = number_of(ptr.as_ptr());
-        let Some(entry) = number.and_then(entry) else {
+        let Some(entry) = entry(number) else {
             // SAFETY: just allocated. The pool is not the one that the header describes: rather no PCB than a wild one.
             unsafe { c::memp_free(c::memp_t_MEMP_TCP_PCB, memory) };
             return None;
@@ -245,7 +249,7 @@ impl Core {
     /// Gives a PCB back to lwIP's pool. It is on no list and owns nothing.
     ///
     /// The destroy callbacks of external arguments run first, hence `&mut self`.
-    pub(crate) fn free(&mut self, id: super::PcbId) {
+    pub(crate) fn free(&mut self, id: PcbId) {
         #[cfg(lwip_tcp_pcb_ext_args)]
         for number in 0..config::LWIP_TCP_PCB_NUM_EXT_ARGS as u8 {
             let arg = self.get(id).and_then(|pcb| pcb.ext_arg(number));
@@ -258,7 +262,8 @@ impl Core {
         }
         let Some(pcb) = self.get(id) else { return };
         super::index::remove(pcb);
-        if core::ptr::eq(self.input_pcb(), id.as_ptr()) {
+        let ptr = pcb.as_ptr();
+        if core::ptr::eq(self.input_pcb(), ptr) {
             self.set_input_pcb(core::ptr::null_mut());
         }
         let entry = entry_of(pcb.ptr);
@@ -266,8 +271,8 @@ impl Core {
         unsafe {
             (*entry).generation = (*entry).generation.wrapping_add(1);
             #[cfg(memp_mem_malloc)]
-            by_address::remove(id.ptr.as_ptr());
-            c::memp_free(c::memp_t_MEMP_TCP_PCB, id.ptr.as_ptr().cast());
+            by_address::remove(ptr);
+            c::memp_free(c::memp_t_MEMP_TCP_PCB, ptr.cast());
         }
     }
 }

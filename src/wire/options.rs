@@ -67,8 +67,10 @@ impl Options {
             (SACK_PERMITTED, &[_, _]) => self.sack_permitted = true,
             #[cfg(lwip_tcp_timestamps)]
             (TIMESTAMPS, &[_, _, a, b, c, d, e, f, g, h]) => {
-                self.timestamps =
-                    Some(Timestamps { value: u32::from_be_bytes([a, b, c, d]), echo: u32::from_be_bytes([e, f, g, h]) });
+                self.timestamps = Some(Timestamps {
+                    value: u32::from_be_bytes([a, b, c, d]),
+                    echo: u32::from_be_bytes([e, f, g, h]),
+                });
             }
             _ => {}
         }

@@ -6,9 +6,9 @@ mod isn;
 pub(crate) use isn::{draw_secret, initial_sequence_number, next_port_candidate};
 
 use crate::ffi::bindings as c;
+use crate::ffi::config;
 use crate::ffi::diagnostics::{Event, debug};
 use crate::ffi::ip::OwnedAddr;
-use crate::ffi::config;
 use crate::pcb::{Bit, Core, Listener, Own, Pcb, State};
 use crate::wire::{Options, SeqNum};
 use core::ffi::c_void;
@@ -30,6 +30,9 @@ fn own(pcb: Pcb<'_>) -> Cm<'_> {
 
 /// The MSS before the peer has said anything (RFC 9293 3.7.1, MUST-15).
 const INITIAL_MSS: u16 = if config::TCP_MSS > 536 { 536 } else { config::TCP_MSS as u16 };
+
+/// No peer's MSS is smaller: a tiny one would only multiply segments (CVE-2019-11479), or leave no room for options.
+const MIN_MSS: u16 = 64;
 
 /// Slow ticks in so many milliseconds.
 const fn ticks(milliseconds: u32) -> u32 {
@@ -113,12 +116,8 @@ pub(crate) mod settings {
         own(pcb).set_remote_port(port);
     }
     #[cfg(lwip_tcp_pcb_ext_args)]
-    pub(crate) fn ext_arg(pcb: Pcb<'_>, id: u8, data: *mut c_void) {
-        own(pcb).update_ext_arg(id, |arg| arg.data = data);
-    }
-    #[cfg(lwip_tcp_pcb_ext_args)]
-    pub(crate) fn ext_arg_callbacks(pcb: Pcb<'_>, id: u8, callbacks: *const c::tcp_ext_arg_callbacks) {
-        own(pcb).update_ext_arg(id, |arg| arg.callbacks = callbacks);
+    pub(crate) fn ext_arg(pcb: Pcb<'_>, id: u8, update: impl FnOnce(&mut c::tcp_pcb_ext_args)) {
+        own(pcb).update_ext_arg(id, update);
     }
 }
 
@@ -137,6 +136,10 @@ pub(crate) mod listener_settings {
     }
     pub(crate) fn local_ip(listener: Listener<'_>, addr: OwnedAddr) {
         listener.set_local_ip(owner(), addr);
+    }
+    #[cfg(lwip_tcp_pcb_ext_args)]
+    pub(crate) fn ext_arg(listener: Listener<'_>, id: u8, update: impl FnOnce(&mut c::tcp_pcb_ext_args)) {
+        listener.update_ext_arg(owner(), id, update);
     }
     #[cfg(lwip_callback_api)]
     pub(crate) fn accept(listener: Listener<'_>, function: c::tcp_accept_fn) {
@@ -238,7 +241,7 @@ pub(crate) fn on_sequence_numbers(pcb: Pcb<'_>, iss: SeqNum, irs: SeqNum) {
 pub(crate) fn on_syn_options(pcb: Pcb<'_>, options: &Options) -> Option<u8> {
     let cm = own(pcb);
     if options.mss != 0 {
-        cm.set_mss(options.mss.min(config::TCP_MSS as u16));
+        cm.set_mss(options.mss.max(MIN_MSS).min(config::TCP_MSS as u16));
     }
     #[cfg(lwip_tcp_sack_out)]
     if options.sack_permitted {

@@ -7,7 +7,9 @@ mod rtt;
 mod sack;
 mod send;
 
-pub(crate) use receive::{AckWish, Incoming, free_ooseq, mark_refused_fin, ooseq_len, put_refused_data, receive, take_refused_data};
+pub(crate) use receive::{
+    AckWish, Incoming, free_ooseq, mark_refused_fin, ooseq_len, put_refused_data, receive, take_refused_data,
+};
 pub(crate) use retransmit::{
     FastRetransmit, Recovery, fast_retransmit, is_in_recovery, on_duplicate_ack, on_new_ack, on_resent, retransmit_all,
     retransmit_first,
@@ -16,8 +18,9 @@ pub(crate) use rtt::{on_ack_for_timing, on_tick, on_timeout, restart_timer};
 #[cfg(lwip_tcp_sack_out)]
 pub(crate) use sack::blocks_to_report;
 pub(crate) use send::{
-    Front, LastUnsent, back_to_unsent, enqueue, enqueue_chain, extend_last_by_copy, extend_last_by_reference, append_to_last, copy_front, first_octet, front, forget_oversize, on_probe, oversize,
-    last_unsent, mark_fin_on_last, on_data_queued, on_segment_sent, on_timing, push_last, split_front, take_front,
+    Front, LastUnsent, append_to_last, back_to_unsent, copy_front, enqueue, enqueue_chain, extend_last_by_copy,
+    extend_last_by_reference, first_octet, forget_oversize, front, last_unsent, mark_fin_on_last, on_data_queued,
+    on_probe, on_segment_sent, on_timing, oversize, push_last, split_front, take_front,
 };
 
 use crate::ffi::config;
@@ -127,8 +130,13 @@ pub(crate) fn set_memory_error(pcb: Pcb<'_>, failed: bool) {
 
 /// Frees everything that is queued; nothing will be sent or received any more.
 pub(crate) fn purge(pcb: Pcb<'_>) {
+    drop(own(pcb).take_refused_data());
+    purge_queues(pcb);
+}
+
+/// The same, but for data that the application refused: it still gets them.
+pub(crate) fn purge_queues(pcb: Pcb<'_>) {
     let mut rod = own(pcb);
-    drop(rod.take_refused_data());
     free_ooseq(pcb);
     rod.set_rtime(-1);
     let (mut unsent, mut unacked) = rod.unsent_and_unacked();

@@ -8,9 +8,9 @@ use crate::ffi::pbuf::Pbuf;
 use crate::pcb::Pcb;
 #[cfg(tcp_queue_ooseq)]
 use crate::pcb::SegBox;
-use crate::wire::SeqNum;
 #[cfg(tcp_queue_ooseq)]
 use crate::wire::Flags;
+use crate::wire::SeqNum;
 
 /// A segment with sequence numbers of its own: data, FIN, or both.
 pub(crate) struct Incoming {
@@ -41,7 +41,9 @@ pub(crate) struct Received {
 pub(crate) enum AckWish {
     /// With the next segment, or by the timer.
     Delayed,
-    /// At once: it tells of a gap, or of one that was filled.
+    /// When the application has seen what filled a gap.
+    Soon,
+    /// At once, by itself: it tells of a gap.
     Immediate,
 }
 
@@ -73,6 +75,9 @@ pub(crate) fn receive(pcb: Pcb<'_>, mut segment: Incoming) -> Received {
     let mut rod = own(pcb);
     segment.trim_front(pcb.rcv_nxt());
     segment.trim_end(pcb.rcv_nxt() + u32::from(pcb.rcv_wnd()));
+    if segment.seq == segment.end() {
+        return Received { data: None, seq_len: 0, fin: false, ack: AckWish::Immediate };
+    }
     if segment.seq == pcb.rcv_nxt() { in_order(&mut rod, segment) } else { out_of_order(&mut rod, segment) }
 }
 
@@ -84,10 +89,7 @@ fn in_order(rod: &mut Rod<'_>, mut segment: Incoming) -> Received {
     let mut data = Some(segment.data).filter(|data| data.tot_len() > 0);
     let filled_gap = take_following(rod, &mut end, &mut fin, &mut data);
     rod.set_rcv_nxt(end);
-    let mut ack = if filled_gap { AckWish::Immediate } else { AckWish::Delayed };
-    if !rod.ooseq_is_empty() {
-        ack = AckWish::Immediate;
-    }
+    let ack = if filled_gap || !rod.ooseq_is_empty() { AckWish::Soon } else { AckWish::Delayed };
     #[cfg(lwip_tcp_sack_out)]
     sack::on_advanced(rod);
     Received { data, seq_len: end - start, fin, ack }

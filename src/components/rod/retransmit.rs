@@ -135,9 +135,14 @@ pub(crate) fn retransmit_first(pcb: Pcb<'_>) -> bool {
 pub(crate) fn retransmit_all(pcb: Pcb<'_>) -> bool {
     let mut rod = own(pcb);
     let (mut unsent, mut unacked) = rod.unsent_and_unacked();
-    let Some(end) = unacked.back().map(|seg| seg.end()) else { return false };
+    let Some((last, end)) = unacked.back().map(|seg| (seg.seq(), seg.end())) else { return false };
     if busy(&unacked) {
         return false;
+    }
+    // What a fast retransmission has queued, and the driver did not take, may come before what is in flight.
+    while unsent.front().is_some_and(|seg| seg.seq().lt(last)) {
+        let Some(seg) = unsent.pop_front() else { break };
+        unacked.insert(seg);
     }
     unsent.prepend(&mut unacked);
     rod.raise(Bit::RTO);

@@ -23,9 +23,8 @@ pub(super) fn on_queued(rod: &mut Rod<'_>, seq: SeqNum) {
     }
     // Those that the new block has swallowed are gone.
     let old = rod.rcv_sacks();
-    let kept = old.iter().filter(|old| {
-        is_valid(old) && (SeqNum::new(old.right).lt(left) || right.lt(SeqNum::new(old.left)))
-    });
+    let kept =
+        old.iter().filter(|old| is_valid(old) && (SeqNum::new(old.right).lt(left) || right.lt(SeqNum::new(old.left))));
     for (new, old) in new.zip(kept) {
         *new = *old;
     }

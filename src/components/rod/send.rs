@@ -29,6 +29,8 @@ pub(crate) struct LastUnsent {
     pub(crate) options: u8,
     /// Where the application's memory ends that its last pbuf refers to, if it does.
     pub(crate) reference_end: Option<*const u8>,
+    /// The sequence number behind it.
+    pub(crate) end: SeqNum,
 }
 
 /// The segment that comes next.
@@ -50,6 +52,7 @@ pub(crate) fn last_unsent(pcb: Pcb<'_>) -> Option<LastUnsent> {
         len: seg.len(),
         options: seg.options(),
         reference_end: seg.end_of_reference(),
+        end: seg.end(),
     })
 }
 
