@@ -85,7 +85,9 @@ static err_t peer_receives(struct netif *netif, struct pbuf *p, const ip4_addr_t
   pbuf_copy_partial(p, &header, sizeof header, IP_HLEN);
   u16_t length = (u16_t)(p->tot_len - IP_HLEN - TCPH_HDRLEN_BYTES(&header));
   u32_t end = lwip_ntohl(header.seqno) + length + ((TCPH_FLAGS(&header) & (TCP_SYN | TCP_FIN)) != 0);
-  if ((TCPH_FLAGS(&header) & TCP_SYN) != 0 || TCP_SEQ_GT(end, peer_ackno)) {
+  /* A reset belongs to the stray segments, not to the connection. */
+  if ((TCPH_FLAGS(&header) & TCP_SYN) != 0 ||
+      ((TCPH_FLAGS(&header) & TCP_RST) == 0 && TCP_SEQ_GT(end, peer_ackno))) {
     peer_ackno = end;
   }
   u16_t options_length = (u16_t)(TCPH_HDRLEN_BYTES(&header) - TCP_HLEN);
