@@ -165,6 +165,8 @@ function(lwip_tcp_rust_library target)
     add_custom_target(${target}.cargo DEPENDS "${archive}")
     add_library(${target} STATIC IMPORTED GLOBAL)
     set_target_properties(${target} PROPERTIES IMPORTED_LOCATION "${archive}")
+    # Its header is written by the first build, and CMake wants the folder of an imported target to be there before.
+    file(MAKE_DIRECTORY "${LWIP_TCP_RUST_ROOT}/include")
     target_include_directories(${target} INTERFACE "${LWIP_TCP_RUST_ROOT}/include")
     add_dependencies(${target} ${target}.cargo)
 endfunction()
