@@ -8,8 +8,8 @@ use crate::ffi::diagnostics::{forgive_pool_errors, mib2_stat};
 use crate::ffi::ip::{Addr, Netif, OwnedAddr};
 use crate::ffi::pbuf::Pbuf;
 use crate::ffi::{Error, Result, bindings as c, config};
-use crate::output::{Reset, effective_mss, output, route, send_reset};
-use crate::pcb::{Accept, Bit, Core, List, Listener, NewListener, Pcb, PcbId, State};
+use crate::output::{effective_mss, output, reset_peer, route};
+use crate::pcb::{Accept, Bit, Core, List, Listener, NewListener, Pcb, PcbId, State, Tuple};
 use crate::segmentation;
 use crate::wire::{Flags, SeqNum};
 
@@ -22,17 +22,7 @@ pub(crate) fn init(core: &Core) {
 /// tcp_alloc: a new PCB of priority `prio`. If the pool is empty, room is made: by finishing closes that were pending, then
 /// by giving up a connection in TIME-WAIT, in LAST-ACK, in CLOSING, or the least active one of lower priority.
 pub(crate) fn allocate(core: &mut Core, prio: u8) -> Option<PcbId> {
-    let steps: [fn(&mut Core, u8); 4] = [
-        |core, _| {
-            retry_closes(core);
-            give_up_oldest(core, List::TimeWait, |_| true, false);
-        },
-        |core, _| give_up_oldest(core, List::Active, |pcb| pcb.state() == State::LastAck, false),
-        |core, _| give_up_oldest(core, List::Active, |pcb| pcb.state() == State::Closing, false),
-        give_up_lower_priority,
-    ];
-    let mut failures = 0;
-    for make_room in steps.iter().map(Some).chain([None]) {
+    for failures in 0..=4 {
         if let Some(pcb) = core.allocate() {
             forgive_pool_errors(failures);
             cm::init(pcb, core, prio);
@@ -41,35 +31,34 @@ pub(crate) fn allocate(core: &mut Core, prio: u8) -> Option<PcbId> {
             cc::init(pcb);
             return Some(pcb.id());
         }
-        failures += 1;
-        if let Some(make_room) = make_room {
-            make_room(core, prio);
+        let limit = u32::from(prio.min(config::TCP_PRIO_MAX as u8));
+        match failures {
+            0 => {
+                retry_closes(core);
+                give_up_one(core, List::TimeWait, false, &|_| 1);
+            }
+            1 => give_up_one(core, List::Active, false, &|pcb| u32::from(pcb.state() == State::LastAck)),
+            2 => give_up_one(core, List::Active, false, &|pcb| u32::from(pcb.state() == State::Closing)),
+            3 => give_up_one(core, List::Active, true, &|pcb| limit.saturating_sub(pcb.prio().into())),
+            _ => {}
         }
     }
     None
 }
 
-/// Gives up the connection of a list that has been silent for longest among those that qualify.
-fn give_up_oldest(core: &mut Core, list: List, qualifies: fn(Pcb<'_>) -> bool, reset: bool) {
+/// Gives up, of the connections of a list for which `rank` says most, if not 0, the one that has been silent for longest.
+fn give_up_one(core: &mut Core, list: List, reset: bool, rank: &dyn Fn(Pcb<'_>) -> u32) {
     let now = core.ticks();
-    let oldest =
-        core.iter(list).filter(|pcb| qualifies(*pcb)).max_by_key(|pcb| now.wrapping_sub(pcb.tmr())).map(Pcb::id);
-    if let Some(id) = oldest {
-        abandon(core, id, reset);
-    }
-}
-
-/// Gives up, of the connections with the lowest priority below `prio`, the one that has been silent for longest.
-fn give_up_lower_priority(core: &mut Core, prio: u8) {
-    let now = core.ticks();
-    let limit = prio.min(config::TCP_PRIO_MAX as u8);
-    let victim = core
-        .iter(List::Active)
-        .filter(|pcb| pcb.prio() < limit)
-        .max_by_key(|pcb| (u8::MAX - pcb.prio(), now.wrapping_sub(pcb.tmr())))
-        .map(Pcb::id);
+    let (mut best, mut victim) = ((0, 0), None);
+    core.find_in(list, &mut |pcb| {
+        let this = (rank(pcb), now.wrapping_sub(pcb.tmr()));
+        if this.0 > 0 && this >= best {
+            (best, victim) = (this, Some(pcb.id()));
+        }
+        false
+    });
     if let Some(id) = victim {
-        abandon(core, id, true);
+        abandon(core, id, reset);
     }
 }
 
@@ -117,34 +106,40 @@ fn may_reuse(options: u8) -> bool {
 /// obstacle, and neither is TIME-WAIT if this one has it.
 fn is_port_taken(core: &Core, pcb: Pcb<'_>, local: Addr<'_>, port: u16) -> bool {
     let reuse = may_reuse(pcb.so_options());
-    let conflicts =
-        |other: Addr<'_>| other.same_version(local) && (other.is_any() || local.is_any() || other.eq(local));
-    let listens = core.listeners().any(|other| {
-        other.local_port() == port && !(reuse && may_reuse(other.so_options())) && conflicts(other.local_ip())
-    });
-    let lists: &[List] =
-        if reuse { &[List::Bound, List::Active] } else { &[List::Bound, List::Active, List::TimeWait] };
-    listens
-        || lists.iter().flat_map(|list| core.iter(*list)).any(|other| {
-            other.local_port() == port && !(reuse && may_reuse(other.so_options())) && conflicts(other.local_ip())
-        })
+    let conflicts = |its_port: u16, options: u8, other: Addr<'_>| {
+        its_port == port
+            && !(reuse && may_reuse(options))
+            && other.same_version(local)
+            && (other.is_any() || local.is_any() || other.eq(local))
+    };
+    let lists = if reuse { 2 } else { 3 };
+    core.find_listener_by(&mut |other| conflicts(other.local_port(), other.so_options(), other.local_ip())).is_some()
+        || find_in_any(core, lists, &mut |other| conflicts(other.local_port(), other.so_options(), other.local_ip()))
+}
+
+/// One of the first `lists` of these lists has such a PCB.
+fn find_in_any(core: &Core, lists: usize, is_it: &mut dyn FnMut(Pcb<'_>) -> bool) -> bool {
+    [List::Bound, List::Active, List::TimeWait].iter().take(lists).any(|list| core.find_in(*list, is_it).is_some())
 }
 
 /// A port of the ephemeral range that no PCB has (RFC 6056 3.3.1: a random one, or the next free one behind it).
 fn free_port(core: &Core) -> Option<u16> {
     const FIRST: u32 = config::TCP_LOCAL_PORT_RANGE_START;
     const COUNT: u32 = config::TCP_LOCAL_PORT_RANGE_END - FIRST;
-    let start = cm::next_port_candidate(core) % COUNT;
-    (start..start + COUNT)
-        .map(|candidate| (FIRST + if candidate < COUNT { candidate } else { candidate - COUNT }) as u16)
-        .find(|port| !is_port_used(core, *port))
+    let mut candidate = cm::next_port_candidate(core) % COUNT;
+    for _ in 0..COUNT {
+        let port = (FIRST + candidate) as u16;
+        if !is_port_used(core, port) {
+            return Some(port);
+        }
+        candidate = if candidate + 1 < COUNT { candidate + 1 } else { 0 };
+    }
+    None
 }
 
 fn is_port_used(core: &Core, port: u16) -> bool {
-    core.listeners().any(|other| other.local_port() == port)
-        || [List::Bound, List::Active, List::TimeWait]
-            .into_iter()
-            .any(|list| core.iter(list).any(|other| other.local_port() == port))
+    core.find_listener_by(&mut |other| other.local_port() == port).is_some()
+        || find_in_any(core, 3, &mut |other| other.local_port() == port)
 }
 
 /// What goes with tcp_connect.
@@ -203,14 +198,8 @@ pub(crate) fn connect(core: &mut Core, id: PcbId, to: Connect) -> Result {
 
 /// Another connection has the same 4-tuple.
 fn exists(core: &Core, pcb: Pcb<'_>) -> bool {
-    [List::Active, List::TimeWait].into_iter().any(|list| {
-        core.iter(list).any(|other| {
-            other.local_port() == pcb.local_port()
-                && other.remote_port() == pcb.remote_port()
-                && other.local_ip().eq(pcb.local_ip())
-                && other.remote_ip().eq(pcb.remote_ip())
-        })
-    })
+    let tuple = Tuple::of(pcb);
+    find_in_any(core, 3, &mut |other| other != pcb && tuple.matches(other))
 }
 
 /// RFC 9293 3.10.1: the variables, and the SYN into the queue.
@@ -242,8 +231,8 @@ pub(crate) fn listen(core: &mut Core, id: PcbId, accept: Accept) -> Result<*mut 
     if pcb.state() != State::Closed {
         return Err(Error::CLSD);
     }
-    let same = |other: Listener<'_>| other.local_port() == pcb.local_port() && other.local_ip().eq(pcb.local_ip());
-    if may_reuse(pcb.so_options()) && core.listeners().any(same) {
+    let mut same = |other: Listener<'_>| other.local_port() == pcb.local_port() && other.local_ip().eq(pcb.local_ip());
+    if may_reuse(pcb.so_options()) && core.find_listener_by(&mut same).is_some() {
         return Err(Error::USE);
     }
     let new = NewListener::allocate(core).ok_or(Error::MEM)?;
@@ -283,13 +272,12 @@ pub(crate) fn has_listener(pcb: Pcb<'_>) -> bool {
 /// tcp_close of a listener: connections that it has not accepted lose it.
 pub(crate) fn close_listener(core: &mut Core, listener: *mut c::tcp_pcb_listen) {
     #[cfg(any(lwip_callback_api, tcp_listen_backlog))]
-    for list in [List::Bound, List::Active, List::TimeWait] {
-        for pcb in core.iter(list) {
-            if pcb.listener().is_some_and(|own| core::ptr::eq(own.as_ptr(), listener)) {
-                cm::on_listener_closed(pcb);
-            }
+    find_in_any(core, 3, &mut |pcb| {
+        if pcb.listener().is_some_and(|own| core::ptr::eq(own.as_ptr(), listener)) {
+            cm::on_listener_closed(pcb);
         }
-    }
+        false
+    });
     core.free_listener(listener);
 }
 
@@ -342,12 +330,9 @@ fn close_both(core: &mut Core, id: PcbId, reset_on_unread: bool) -> Result {
         return Ok(());
     }
     match state {
-        State::Closed => {
-            core.unregister(List::Bound, pcb);
-            core.free(id);
-        }
+        State::Closed => finish(core, id, false, None),
         State::SynSent => {
-            remove_and_free(core, id);
+            finish(core, id, false, None);
             mib2_stat!(tcpattemptfails);
         }
         _ => return send_fin(core, id),
@@ -362,16 +347,15 @@ fn has_unread_data(pcb: Pcb<'_>) -> bool {
 
 /// RFC 9293 3.6: closing with data unread resets the connection, so that the peer knows.
 fn reset_and_close(core: &mut Core, id: PcbId) {
-    let Some(pcb) = core.get(id) else { return };
-    send_reset(core, &Reset::of(pcb), Some(id), None);
-    let Some(pcb) = core.get(id) else { return };
-    purge(pcb);
-    core.unregister(List::Active, pcb);
-    if core::ptr::eq(core.input_pcb(), id.as_ptr()) {
-        // tcp_input still works on it, and frees it in the end.
+    if !core::ptr::eq(core.input_pcb(), id.as_ptr()) {
+        return finish(core, id, true, None);
+    }
+    // tcp_input still works on it, and frees it in the end.
+    reset_peer(core, id);
+    if let Some(pcb) = core.get(id) {
+        purge(pcb);
+        core.unregister(List::Active, pcb);
         core.set_input_closed(true);
-    } else {
-        core.free(id);
     }
 }
 
@@ -414,24 +398,32 @@ fn retry_closes(core: &mut Core) {
 /// tcp_abandon: gives a connection up at once. The peer is told by a reset, if `reset`; the application by its err
 /// callback, after the PCB is freed.
 pub(crate) fn abandon(core: &mut Core, id: PcbId, reset: bool) {
+    finish(core, id, reset, Some(Error::ABRT));
+}
+
+/// The end of a PCB in any state: frees it with all that it holds. A connection's peer gets a reset, if `reset`; the
+/// application hears of it by `error`, if any, unless it was over for it anyway (TIME-WAIT).
+pub(crate) fn finish(core: &mut Core, id: PcbId, reset: bool, error: Option<Error>) {
     let Some(pcb) = core.get(id) else { return };
-    match pcb.state() {
-        State::TimeWait => {
-            drop(rod::take_refused_data(pcb));
-            core.unregister(List::TimeWait, pcb);
-            return core.free(id);
-        }
-        State::Closed => core.unregister(List::Bound, pcb),
-        _ => core.unregister(List::Active, pcb),
+    let (callback, state) = (pcb.error_callback(), pcb.state());
+    cm::backlog::remove(pcb);
+    rod::purge(pcb);
+    if reset && !matches!(state, State::Closed | State::TimeWait) {
+        reset_peer(core, id);
     }
-    let callback = pcb.error_callback();
-    let farewell = (reset && pcb.state() != State::Closed).then(|| Reset::of(pcb));
-    purge(pcb);
-    if let Some(farewell) = farewell {
-        send_reset(core, &farewell, Some(id), None);
-    }
+    let Some(pcb) = core.get(id) else { return };
+    core.unregister(
+        match state {
+            State::Closed => List::Bound,
+            State::TimeWait => List::TimeWait,
+            _ => List::Active,
+        },
+        pcb,
+    );
     core.free(id);
-    core.call_err(callback, Error::ABRT);
+    if let (Some(error), true) = (error, state != State::TimeWait) {
+        core.call_err(callback, error);
+    }
 }
 
 /// tcp_pcb_purge: frees everything that is queued; the PCB itself stays.
@@ -454,16 +446,6 @@ pub(crate) fn remove(core: &mut Core, id: PcbId, list: List) {
     if let Some(pcb) = core.get(id) {
         cm::on_removed(pcb);
     }
-}
-
-/// The end of an active connection or one in TIME-WAIT.
-pub(crate) fn remove_and_free(core: &mut Core, id: PcbId) {
-    let list = match core.get(id).map(Pcb::state) {
-        Some(State::TimeWait) => List::TimeWait,
-        _ => List::Active,
-    };
-    remove(core, id, list);
-    core.free(id);
 }
 
 /// tcp_process_refused_data: offers them again. ERR_ABRT if the connection is gone, ERR_INPROGRESS if they were refused
@@ -522,17 +504,18 @@ pub(crate) fn address_changed(core: &mut Core, old: OwnedAddr, new: Option<Owned
     }
     for list in [List::Active, List::Bound] {
         loop {
-            let bound = core.iter(list).find(|pcb| is_bound_to(pcb.local_ip(), old)).map(Pcb::id);
+            let bound = core.find_in(list, &mut |pcb| is_bound_to(pcb.local_ip(), old)).map(Pcb::id);
             let Some(id) = bound else { break };
             abandon(core, id, true);
         }
     }
     let Some(new) = new.filter(|new| !Addr::of(new).is_any()) else { return };
-    for listener in core.listeners() {
+    core.find_listener_by(&mut |listener| {
         if listener.local_ip().eq(old) {
             cm::listener_settings::local_ip(listener, new);
         }
-    }
+        false
+    });
 }
 
 fn is_bound_to(local: Addr<'_>, old: Addr<'_>) -> bool {

@@ -10,7 +10,7 @@ use crate::ffi::diagnostics::{Event, debug, mib2_stat, tcp_stat};
 use crate::ffi::ip::{Netif, Packet};
 use crate::ffi::pbuf::Pbuf;
 use crate::ffi::{Error, Wnd, bindings::tcp_hdr};
-use crate::output::{Reset, effective_mss, output, send_empty_ack, send_reset};
+use crate::output::{Reset, effective_mss, output, send_empty_ack};
 use crate::pcb::{Bit, Core, List, Listener, Pcb, PcbId, State, Tuple};
 use crate::segmentation;
 use crate::wire::{Flags, HEADER_LEN, Header, MAX_OPTIONS_LEN, Options, SeqNum};
@@ -72,7 +72,7 @@ pub(crate) fn input(core: &mut Core, p: Pbuf, netif: Option<Netif>) {
     tcp_stat!(recv);
     mib2_stat!(tcpinsegs);
     match parse(core, p, netif) {
-        Ok(segment) => demultiplex(core, segment),
+        Ok(mut segment) => demultiplex(core, &mut segment),
         Err(reason) => {
             match reason {
                 Malformed::Length => tcp_stat!(lenerr),
@@ -132,27 +132,22 @@ fn parse_options(p: &Pbuf, header_len: u16) -> Options {
 }
 
 /// Finds whom a segment is for: a connection, else a listener, else nobody.
-fn demultiplex(core: &mut Core, mut segment: Segment) {
+fn demultiplex(core: &mut Core, segment: &mut Segment) {
     let packet = Packet::current(core);
-    let tuple = Tuple {
-        local: packet.dst(),
-        local_port: segment.header.dst,
-        remote: packet.src(),
-        remote_port: segment.header.src,
-    };
+    let tuple = packet_tuple(packet, segment);
     let netif_index = packet.netif().map_or(0, Netif::index);
     if let Some(pcb) = core.lookup(&tuple, netif_index) {
         let id = pcb.id();
         if pcb.state() == State::TimeWait {
-            if in_hook(id.as_ptr(), &segment) && !on_segment_in_time_wait(core, id, &segment, netif_index) {
-                on_segment_in_closed(core, &segment, netif_index);
+            if in_hook(id.as_ptr(), segment) && !on_segment_in_time_wait(core, id, segment, netif_index) {
+                on_segment_in_closed(core, segment, netif_index);
             }
-        } else if in_hook(id.as_ptr(), &segment) {
-            on_segment(core, id, &mut segment);
+        } else if in_hook(id.as_ptr(), segment) {
+            on_segment(core, id, segment);
         }
         return;
     }
-    on_segment_in_closed(core, &segment, netif_index);
+    on_segment_in_closed(core, segment, netif_index);
 }
 
 /// LWIP_HOOK_TCP_INPACKET_PCB: whether the segment is to be processed.
@@ -194,23 +189,19 @@ fn on_segment_in_closed(core: &mut Core, segment: &Segment, netif_index: u8) {
 fn find_listener(core: &Core, port: u16, netif_index: u8) -> Option<Listener<'_>> {
     let local = Packet::current(core).dst();
     let mut best = None;
-    for listener in core.listeners() {
+    core.find_listener_by(&mut |listener| {
         let on_netif = listener.netif_idx() == 0 || listener.netif_idx() == netif_index;
         if listener.local_port() != port || !on_netif {
-            continue;
+            return false;
         }
         let address = listener.local_ip();
-        if !address.is_any_type() && address.same_version(local) && address.eq(local) {
+        let exact = !address.is_any_type() && address.same_version(local) && address.eq(local);
+        let any = address.is_any_type() || (address.same_version(local) && address.is_any());
+        if exact || any {
             best = Some(listener);
-            break;
         }
-        if address.is_any_type() || (address.same_version(local) && address.is_any()) {
-            best = Some(listener);
-            if !cfg!(so_reuse) {
-                break;
-            }
-        }
-    }
+        exact || (any && !cfg!(so_reuse))
+    });
     if core.prefer_listener(best?) {
         tcp_stat!(cachehit);
     }
@@ -220,17 +211,17 @@ fn find_listener(core: &Core, port: u16, netif_index: u8) -> Option<Listener<'_>
 /// A reset that the sender of `segment` accepts (RFC 9293 3.10.7.1).
 fn answer_with_reset(core: &mut Core, segment: &Segment) {
     let packet = Packet::current(core);
-    let reset = Reset {
-        seq: segment.header.ack,
-        ack: segment.header.seq + segment.seq_len,
-        local: packet.dst().get(),
-        remote: packet.src().get(),
-        local_port: segment.header.dst,
-        remote_port: segment.header.src,
-    };
-    if let Some(netif) = packet.netif() {
-        send_reset(core, &reset, None, Some(netif));
+    let tuple = packet_tuple(packet, segment);
+    let reset = Reset { seq: segment.header.ack, ack: segment.header.seq + segment.seq_len, tuple };
+    // Back by the way that it came.
+    if let Some((p, route)) = packet.netif().and_then(|netif| reset.prepare(None, Some(netif))) {
+        core.transmit(p, &route).ok();
     }
+}
+
+/// The connection that a segment would be of, from our point of view.
+fn packet_tuple<'c>(packet: Packet<'c>, segment: &Segment) -> Tuple<'c> {
+    Tuple { local: packet.dst(), local_port: segment.header.dst, remote: packet.src(), remote_port: segment.header.src }
 }
 
 /// RFC 9293 3.10.7.2: LISTEN.
@@ -678,9 +669,7 @@ fn on_data(pcb: Pcb<'_>, segment: &mut Segment, news: &mut News) {
 /// The peer has reset the connection. The PCB is freed before the application is told, as the err callback's
 /// documentation says.
 fn on_reset(core: &mut Core, id: PcbId) {
-    let Some(callback) = core.get(id).map(Pcb::error_callback) else { return };
-    api::remove_and_free(core, id);
-    core.call_err(callback, Error::RST);
+    api::finish(core, id, false, Some(Error::RST));
 }
 
 /// Tells the application what a segment brought, then answers the peer.
@@ -716,11 +705,8 @@ fn close_if_done(core: &mut Core, id: PcbId, closed: bool) -> bool {
         return false;
     }
     let Some(pcb) = core.get(id) else { return true };
-    let callback = (!pcb.has(Bit::RX_CLOSED)).then(|| pcb.error_callback());
-    api::remove_and_free(core, id);
-    if let Some(callback) = callback {
-        core.call_err(callback, Error::CLSD);
-    }
+    let error = (!pcb.has(Bit::RX_CLOSED)).then_some(Error::CLSD);
+    api::finish(core, id, false, error);
     true
 }
 

@@ -248,17 +248,16 @@ fn add_hooked_options(pcb: Pcb<'_>, seg: &mut SegBox, left: usize) {
 }
 
 /// A segment of our own making that is not queued: an ACK, a probe, a reset.
-struct Control<'a> {
+struct Control {
     header: Header,
     options: OptionSet,
     sacks: bool,
     data: Option<u8>,
-    pcb: Option<Pcb<'a>>,
 }
 
-impl<'a> Control<'a> {
+impl Control {
     /// A segment of `pcb` with the present acknowledgment and window.
-    fn of(pcb: Pcb<'a>, seq: SeqNum) -> Self {
+    fn of(pcb: Pcb<'_>, seq: SeqNum) -> Self {
         Self {
             header: Header {
                 src: pcb.local_port(),
@@ -272,42 +271,53 @@ impl<'a> Control<'a> {
             options: OptionSet::of_connection(pcb),
             sacks: false,
             data: None,
-            pcb: Some(pcb),
         }
     }
 
+    /// A reset. Its window is as large as ours may be.
+    fn reset(seq: SeqNum, ack: SeqNum, src: u16, dst: u16) -> Self {
+        #[cfg(lwip_wnd_scale)]
+        let wnd = (config::TCP_WND >> config::TCP_RCV_SCALE) as u16;
+        #[cfg(not(lwip_wnd_scale))]
+        let wnd = config::TCP_WND as u16;
+        let flags = Flags::RST | Flags::ACK;
+        mib2_stat!(tcpoutrsts);
+        debug(Event::ResetSent, seq.raw(), ack.raw());
+        let header = Header { src, dst, seq, ack, len: HEADER_LEN, flags, wnd };
+        Self { header, options: OptionSet(0), sacks: false, data: None }
+    }
+
     /// The segment; its checksum is still zero.
-    fn build(mut self) -> Option<Pbuf> {
-        let option_len = self.options.len(self.pcb);
-        let blocks = self.blocks(option_len);
+    fn build(&mut self, pcb: Option<Pcb<'_>>) -> Option<Pbuf> {
+        let option_len = self.options.len(pcb);
+        let blocks = self.blocks(pcb, option_len);
         let sack_len = if blocks == 0 { 0 } else { 4 + 8 * u16::from(blocks) };
         self.header.len = HEADER_LEN + option_len + sack_len;
         let mut p = Pbuf::alloc(Layer::Ip, self.header.len + u16::from(self.data.is_some()))?;
         let (raw, raw_header) = (p.as_ptr(), p.payload());
         let (header, rest) = p.first_mut().split_first_chunk_mut()?;
         self.header.emit(header);
-        let (options, data) = rest.split_at_mut_checked(usize::from(option_len + sack_len))?;
-        if let (Some(place), Some(octet)) = (data.first_mut(), self.data) {
+        if let (Some(place), Some(octet)) = (rest.last_mut(), self.data) {
             *place = octet;
         }
-        let mut writer = WordWriter::new(options);
-        if let Some(pcb) = self.pcb {
-            self.options.write_timestamps(pcb, &mut writer);
-            write_blocks(pcb, blocks, &mut writer);
-        }
-        if cfg!(hook_tcp_out_add_tcpopts) {
-            hooks::add_options(raw, raw_header.cast(), self.pcb, writer.into_rest());
+        if cfg!(any(lwip_tcp_timestamps, lwip_tcp_sack_out, hook_tcp_out_add_tcpopts)) {
+            let mut writer = WordWriter::new(rest.get_mut(..usize::from(option_len + sack_len))?);
+            if let Some(pcb) = pcb {
+                self.options.write_timestamps(pcb, &mut writer);
+                write_blocks(pcb, blocks, &mut writer);
+            }
+            hooks::add_options(raw, raw_header.cast(), pcb, writer.into_rest());
         }
         Some(p)
     }
 
     /// How many blocks of SACK it has room for.
-    fn blocks(&self, option_len: u16) -> u8 {
+    fn blocks(&self, pcb: Option<Pcb<'_>>, option_len: u16) -> u8 {
         #[cfg(lwip_tcp_sack_out)]
-        if let (Some(pcb), true) = (self.pcb, self.sacks) {
+        if let (Some(pcb), true) = (pcb, self.sacks) {
             return rod::blocks_to_report(pcb, MAX_OPTIONS_LEN - usize::from(option_len)).count() as u8;
         }
-        let _ = (option_len, MAX_OPTIONS_LEN, self.sacks);
+        let _ = (pcb, option_len, MAX_OPTIONS_LEN, self.sacks);
         0
     }
 }
@@ -324,57 +334,36 @@ fn write_blocks(pcb: Pcb<'_>, blocks: u8, writer: &mut WordWriter<'_>) {
     let _ = (pcb, blocks, writer);
 }
 
-/// Sends a control segment between two addresses.
-fn send_control(
-    core: &mut Core,
-    mut p: Pbuf,
-    src: ip::OwnedAddr,
-    dst: ip::OwnedAddr,
-    netif: Netif,
-    pcb: Option<PcbId>,
-) -> Result {
-    let (src, dst) = (Addr::of(&src), Addr::of(&dst));
-    if let Some(checksum) = ip::checksum(&p, src, dst, netif) {
-        if let Some([high, low]) = p.first_mut().get_mut(16..18) {
-            [*high, *low] = checksum.to_ne_bytes();
-        }
-    }
-    let route = Route::between(src, dst, netif, pcb.and_then(|id| core.get(id)));
-    tcp_stat!(xmit);
-    core.ip_output(&p, &route)
-}
-
-/// Sends a control segment of a connection.
-fn send_control_of(core: &mut Core, id: PcbId, p: Pbuf) -> Result {
+/// Sends a control segment of a connection: ERR_MEM without memory, ERR_RTE without a route.
+fn send_control(core: &mut Core, id: PcbId, control: &mut Control) -> Result {
     let pcb = core.get(id).ok_or(Error::CONN)?;
+    let p = control.build(Some(pcb)).ok_or(Error::MEM)?;
     let netif = route(pcb).ok_or(Error::RTE)?;
-    let (src, dst) = (pcb.local_ip().get(), pcb.remote_ip().get());
-    send_control(core, p, src, dst, netif, Some(id))
+    let route = Route::of(pcb, netif);
+    if !control.header.flags.has(Flags::RST) {
+        flow_control::on_window_sent(pcb);
+        rod::on_ack_built(pcb);
+    }
+    core.transmit(p, &route)
 }
 
-/// tcp_send_empty_ack: an ACK without data, with the SACK blocks that there are. If it cannot be sent, the timer tries
-/// again.
+/// tcp_send_empty_ack: an ACK without data, with the SACK blocks that there are. ERR_BUF without memory. If it cannot be
+/// sent, the timer tries again.
 pub(crate) fn send_empty_ack(core: &mut Core, id: PcbId) -> Result {
     let pcb = core.get(id).ok_or(Error::CONN)?;
-    let Some(p) = (Control { sacks: true, ..Control::of(pcb, pcb.snd_nxt()) }).build() else {
-        rod::on_ack_failed(pcb);
-        return Err(Error::BUF);
-    };
-    flow_control::on_window_sent(pcb);
-    rod::on_ack_built(pcb);
-    let result = send_control_of(core, id, p);
+    let mut control = Control { sacks: true, ..Control::of(pcb, pcb.snd_nxt()) };
+    let result = send_control(core, id, &mut control);
     if let Some(pcb) = core.get(id) {
         if result.is_ok() { rod::on_ack_sent(pcb) } else { rod::on_ack_failed(pcb) }
     }
-    result
+    result.map_err(|error| if error == Error::MEM { Error::BUF } else { error })
 }
 
 /// tcp_keepalive: a probe with the sequence number before SND.NXT, to which a living peer answers (RFC 9293 3.8.4).
 pub(crate) fn send_keep_alive(core: &mut Core, id: PcbId) -> Result {
     let pcb = core.get(id).ok_or(Error::CONN)?;
-    let p = Control::of(pcb, pcb.snd_nxt() - 1).build().ok_or(Error::MEM)?;
-    flow_control::on_window_sent(pcb);
-    send_control_of(core, id, p)
+    let mut control = Control::of(pcb, pcb.snd_nxt() - 1);
+    send_control(core, id, &mut control)
 }
 
 /// tcp_zero_window_probe: one octet of the first unsent segment, or its FIN, beyond the window (RFC 9293 3.8.6.1).
@@ -388,65 +377,36 @@ pub(crate) fn send_window_probe(core: &mut Core, id: PcbId) -> Result {
     } else {
         control.data = Some(rod::first_octet(pcb));
     }
-    let p = control.build().ok_or(Error::MEM)?;
-    flow_control::on_window_sent(pcb);
-    rod::on_probe(pcb, front.seq);
-    send_control_of(core, id, p)
+    let sent = send_control(core, id, &mut control);
+    // Even if only a part of the way was possible: what the peer may have seen counts as sent.
+    if let Some(pcb) = core.get(id).filter(|_| sent != Err(Error::MEM)) {
+        rod::on_probe(pcb, front.seq);
+    }
+    sent
 }
 
-/// What a reset is about.
-#[derive(Clone, Copy)]
-pub(crate) struct Reset {
-    pub(crate) seq: SeqNum,
-    pub(crate) ack: SeqNum,
-    pub(crate) local: ip::OwnedAddr,
-    pub(crate) remote: ip::OwnedAddr,
-    pub(crate) local_port: u16,
-    pub(crate) remote_port: u16,
-}
-
-impl Reset {
-    /// That of a connection that is given up.
-    pub(crate) fn of(pcb: Pcb<'_>) -> Self {
-        let Tuple { local, local_port, remote, remote_port } = Tuple::of(pcb);
-        Self {
-            seq: pcb.snd_nxt(),
-            ack: pcb.rcv_nxt(),
-            local: local.get(),
-            remote: remote.get(),
-            local_port,
-            remote_port,
-        }
+/// Tells the peer of a connection that it is over. What cannot be sent is lost: resets are not repeated.
+pub(crate) fn reset_peer(core: &mut Core, id: PcbId) {
+    if let Some(pcb) = core.get(id) {
+        let mut control = Control::reset(pcb.snd_nxt(), pcb.rcv_nxt(), pcb.local_port(), pcb.remote_port());
+        send_control(core, id, &mut control).ok();
     }
 }
 
-/// tcp_rst: sends a reset, by `netif` or whichever interface leads to the peer. What cannot be sent is lost: resets are
-/// not repeated.
-pub(crate) fn send_reset(core: &mut Core, reset: &Reset, pcb: Option<PcbId>, netif: Option<Netif>) {
-    let Reset { seq, ack, local, remote, local_port, remote_port } = *reset;
-    #[cfg(lwip_wnd_scale)]
-    let window = config::TCP_WND >> config::TCP_RCV_SCALE;
-    #[cfg(not(lwip_wnd_scale))]
-    let window = config::TCP_WND;
-    let handle = pcb.and_then(|id| core.get(id));
-    let control = Control {
-        header: Header {
-            src: local_port,
-            dst: remote_port,
-            seq,
-            ack,
-            len: HEADER_LEN,
-            flags: Flags::RST | Flags::ACK,
-            wnd: window as u16,
-        },
-        options: OptionSet(0),
-        sacks: false,
-        data: None,
-        pcb: handle,
-    };
-    let Some(netif) = netif.or_else(|| route_between(handle, Addr::of(&local), Addr::of(&remote))) else { return };
-    let Some(p) = control.build() else { return };
-    mib2_stat!(tcpoutrsts);
-    debug(Event::ResetSent, seq.raw(), ack.raw());
-    send_control(core, p, local, remote, netif, pcb).ok();
+/// A reset between any two addresses.
+#[derive(Clone, Copy)]
+pub(crate) struct Reset<'a> {
+    pub(crate) seq: SeqNum,
+    pub(crate) ack: SeqNum,
+    pub(crate) tuple: Tuple<'a>,
+}
+
+impl Reset<'_> {
+    /// tcp_rst: what is to be sent, and by which way; none without memory or a route.
+    pub(crate) fn prepare(&self, pcb: Option<Pcb<'_>>, netif: Option<Netif>) -> Option<(Pbuf, Route)> {
+        let Tuple { local, local_port, remote, remote_port } = self.tuple;
+        let netif = netif.or_else(|| route_between(pcb, local, remote))?;
+        let p = Control::reset(self.seq, self.ack, local_port, remote_port).build(pcb)?;
+        Some((p, Route::between(local, remote, netif, pcb)))
+    }
 }

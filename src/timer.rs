@@ -5,9 +5,9 @@
 use crate::api;
 use crate::components::connection_management::KeepAlive;
 use crate::components::{congestion_control as cc, connection_management as cm, flow_control, rod};
+use crate::ffi::config;
 use crate::ffi::diagnostics::{Event, debug};
-use crate::ffi::{Error, config};
-use crate::output::{Reset, output, send_keep_alive, send_reset, send_window_probe};
+use crate::output::{output, send_keep_alive, send_window_probe};
 use crate::pcb::{Bit, Core, List, Pcb, PcbId, State};
 use crate::segmentation;
 
@@ -66,16 +66,7 @@ fn slow_visit(core: &mut Core, id: PcbId) {
     match slow_timers(core, id) {
         Fate::Lives => poll(core, id),
         Fate::Ends { reset } => {
-            let Some(pcb) = core.get(id) else { return };
-            let (callback, farewell) = (pcb.error_callback(), Reset::of(pcb));
-            api::purge(pcb);
-            core.unregister(List::Active, pcb);
-            if reset {
-                send_reset(core, &farewell, Some(id), None);
-            }
-            core.free(id);
-            // Removing it changed the list, but the walk knows; what counts is whether the application changes it.
-            core.call_err(callback, Error::ABRT);
+            api::abandon(core, id, reset);
         }
     }
 }

@@ -318,6 +318,21 @@ pub(crate) fn checksum_with_data(
 }
 
 impl Core {
+    /// Fills in the checksum of a segment of our own making and sends it.
+    pub(crate) fn transmit(&mut self, mut p: Pbuf, route: &Route) -> Result {
+        super::diagnostics::tcp_stat!(xmit);
+        // SAFETY: the addresses are readable: see `ip_output`.
+        let (src, dst) = unsafe { (Addr::from_raw(route.src), Addr::from_raw(route.dst)) };
+        if let (Some(src), Some(dst)) = (src, dst) {
+            if let (Some(checksum), Some([high, low])) =
+                (checksum(&p, src, dst, route.netif), p.first_mut().get_mut(16..18))
+            {
+                [*high, *low] = checksum.to_ne_bytes();
+            }
+        }
+        self.ip_output(&p, route)
+    }
+
     /// ip_output_if with the TTL, TOS and hints of `pcb`, or lwIP's defaults without one. The pbuf stays the caller's.
     ///
     /// A driver may hand a packet in at once, and with it call tcp_input, callbacks and all: hence `&mut self`, which

@@ -8,7 +8,7 @@ use super::pbuf::Pbuf;
 use super::{Error, to_err_t};
 use crate::components::{flow_control, rod};
 use crate::output::{self, Reset};
-use crate::pcb::{Core, Pcb, PcbId, SegBox};
+use crate::pcb::{Core, Pcb, PcbId, SegBox, Tuple};
 use crate::wire::{Flags, SeqNum};
 use crate::{api, input, segmentation, timer};
 
@@ -205,22 +205,33 @@ extern "C" fn tcp_enqueue_flags(pcb: *mut c::tcp_pcb, flags: u8) -> c::err_t {
     )
 }
 
-/// The addresses and ports of a reset that C asks for.
-///
-/// # Safety
-/// Both addresses are readable, or null, which gives none.
-unsafe fn reset(
+/// A reset that C asks for.
+struct ResetArgs {
     seq: u32,
     ack: u32,
     local: *const c::ip_addr_t,
     remote: *const c::ip_addr_t,
     local_port: u16,
     remote_port: u16,
-) -> Option<Reset> {
-    let (seq, ack) = (SeqNum::new(seq), SeqNum::new(ack));
-    // SAFETY: the caller's.
-    let (local, remote) = unsafe { (Addr::from_raw(local)?.get(), Addr::from_raw(remote)?.get()) };
-    Some(Reset { seq, ack, local, remote, local_port, remote_port })
+}
+
+impl ResetArgs {
+    /// Sends it.
+    ///
+    /// # Safety
+    /// Both addresses are readable, or null: then there is nothing to send.
+    unsafe fn send(&self, pcb: *const c::tcp_pcb, netif: Option<Netif>) {
+        let &Self { seq, ack, local, remote, local_port, remote_port } = self;
+        let mut core = enter();
+        // SAFETY: the caller's.
+        if let (Some(local), Some(remote)) = unsafe { (Addr::from_raw(local), Addr::from_raw(remote)) } {
+            let tuple = Tuple { local, local_port, remote, remote_port };
+            let reset = Reset { seq: SeqNum::new(seq), ack: SeqNum::new(ack), tuple };
+            if let Some((p, route)) = reset.prepare(core.find(pcb), netif) {
+                core.transmit(p, &route).ok();
+            }
+        }
+    }
 }
 
 /// Sends a reset; `pcb` may be NULL.
@@ -234,12 +245,8 @@ unsafe extern "C" fn tcp_rst(
     local_port: u16,
     remote_port: u16,
 ) {
-    let mut core = enter();
-    let id = core.find(pcb).map(Pcb::id);
     // SAFETY: addresses of the caller.
-    if let Some(reset) = unsafe { reset(seq, ack, local, remote, local_port, remote_port) } {
-        output::send_reset(&mut core, &reset, id, None);
-    }
+    unsafe { ResetArgs { seq, ack, local, remote, local_port, remote_port }.send(pcb, None) }
 }
 
 /// Sends a reset by an interface.
@@ -256,10 +263,8 @@ unsafe extern "C" fn tcp_rst_netif(
 ) {
     // SAFETY: an interface and addresses of the caller.
     unsafe {
-        if let (Some(reset), Some(netif)) =
-            (reset(seq, ack, local, remote, local_port, remote_port), Netif::from_raw(netif))
-        {
-            output::send_reset(&mut enter(), &reset, None, Some(netif));
+        if let Some(netif) = Netif::from_raw(netif) {
+            ResetArgs { seq, ack, local, remote, local_port, remote_port }.send(core::ptr::null(), Some(netif));
         }
     }
 }
@@ -426,11 +431,12 @@ mod debug {
     extern "C" fn tcp_debug_print_pcbs() {
         let core = enter();
         for list in [List::Active, List::TimeWait] {
-            for pcb in core.iter(list) {
+            core.find_in(list, &mut |pcb| {
                 debug(Event::HeaderPorts, pcb.local_port().into(), pcb.remote_port().into());
                 debug(Event::HeaderNumbers, pcb.snd_nxt().raw(), pcb.rcv_nxt().raw());
                 debug(Event::StateEntered, pcb.local_port().into(), pcb.state() as u32);
-            }
+                false
+            });
         }
     }
 
@@ -438,9 +444,9 @@ mod debug {
     #[unsafe(no_mangle)]
     extern "C" fn tcp_pcbs_sane() -> i16 {
         let core = enter();
-        let active =
-            core.iter(List::Active).all(|pcb| !matches!(pcb.state(), State::Closed | State::Listen | State::TimeWait));
-        let waiting = core.iter(List::TimeWait).all(|pcb| pcb.state() == State::TimeWait);
+        let out_of_place = |pcb: Pcb<'_>| matches!(pcb.state(), State::Closed | State::Listen | State::TimeWait);
+        let active = core.find_in(List::Active, &mut |pcb| out_of_place(pcb)).is_none();
+        let waiting = core.find_in(List::TimeWait, &mut |pcb| pcb.state() != State::TimeWait).is_none();
         i16::from(active && waiting)
     }
 }

@@ -95,6 +95,7 @@ macro_rules! fields {
     )*) => {
         $($(
             $(#[$cfg])*
+            #[allow(dead_code)] // a field has its getter, read or not
             impl Pcb<'_> {
                 #[inline(always)]
                 pub(crate) fn $field(self) -> $ty {
@@ -103,6 +104,7 @@ macro_rules! fields {
                 }
             }
             $(#[$cfg])*
+            #[allow(dead_code)] // and its setter
             impl Own<'_, $component> {
                 #[inline(always)]
                 pub(crate) fn $set(&self, value: $ty) {
@@ -213,6 +215,7 @@ macro_rules! beside {
     ($( $component:ident { $( $(#[$meta:meta])* $field:ident: $ty:ty, $set:ident; )* } )*) => {
         /// See the table in the source.
         #[derive(Clone, Copy)]
+        #[allow(dead_code)] // some are for options that lwipopts.h may leave out
         pub(super) struct Beside {
             $($( $(#[$meta])* pub(super) $field: $ty, )*)*
             pub(super) unsent_tail: *mut c::tcp_seg,
@@ -228,6 +231,7 @@ macro_rules! beside {
         }
 
         $($(
+            #[allow(dead_code)]
             impl Pcb<'_> {
                 $(#[$meta])*
                 #[inline]
@@ -236,6 +240,7 @@ macro_rules! beside {
                     unsafe { (&raw const (*table::beside(self.ptr)).$field).read() }
                 }
             }
+            #[allow(dead_code)]
             impl Own<'_, $component> {
                 /// Sets the field of the same name.
                 #[inline]
@@ -308,6 +313,7 @@ macro_rules! bits {
             impl Bit<$component> {
                 $( $(#[$cfg])* #[allow(missing_docs)] pub(crate) const $name: Self = Self(c::$value as u16, PhantomData); )*
             }
+            #[allow(dead_code)] // some components own no bit
             impl Own<'_, $component> {
                 /// Sets a bit that this component owns.
                 #[inline]

@@ -51,7 +51,8 @@ impl<'c> Tuple<'c> {
         (hash as usize & (BUCKETS - 1)) as u16
     }
 
-    fn matches(&self, pcb: Pcb<'_>) -> bool {
+    /// The PCB is that of this connection.
+    pub(crate) fn matches(&self, pcb: Pcb<'_>) -> bool {
         pcb.remote_port() == self.remote_port
             && pcb.local_port() == self.local_port
             && pcb.remote_ip().eq(self.remote)
@@ -99,26 +100,30 @@ fn sync(core: &Core) {
         let (seen, head) = unsafe { ((&raw mut SEEN).cast::<*mut tcp_pcb>().add(place), *list.head()) };
         // SAFETY: as above.
         if unsafe { *seen } != head {
-            for pcb in core.iter(list) {
+            core.find_in(list, &mut |pcb| {
                 insert(core, pcb);
-            }
+                false
+            });
             // SAFETY: as above.
             unsafe { *seen = head };
         }
     }
 }
 
-/// What `register` and `unregister` of a list leave behind agrees with the index.
-pub(super) fn agree() {
-    for (place, list) in INDEXED.into_iter().enumerate() {
-        // SAFETY: as in `sync`.
-        unsafe { *(&raw mut SEEN).cast::<*mut tcp_pcb>().add(place) = *list.head() };
+/// The list starts elsewhere now, by our own doing: that is nothing that [`sync`] has to look into.
+pub(super) fn on_head_changed(list: List, old: *mut tcp_pcb, new: *mut tcp_pcb) {
+    let place = match list {
+        List::Active => 0,
+        List::TimeWait => 1,
+        List::Listen | List::Bound => return,
+    };
+    // SAFETY: as in `sync`.
+    unsafe {
+        let seen = (&raw mut SEEN).cast::<*mut tcp_pcb>().add(place);
+        if *seen == old {
+            *seen = new;
+        }
     }
-}
-
-/// To be called before a list is changed, so that `agree` can be true after.
-pub(super) fn before_change(core: &Core) {
-    sync(core);
 }
 
 /// Puts a PCB, which has its whole tuple, into the index, if it is not there.

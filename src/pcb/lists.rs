@@ -7,44 +7,54 @@ impl Core {
     /// Puts a PCB that is on no list in front of one (TCP_REG). On the lists of active and TIME-WAIT PCBs its tuple is
     /// complete.
     pub(crate) fn register(&self, list: List, pcb: Pcb<'_>) {
-        index::before_change(self);
         // SAFETY: (live), (lock): heads and links of lists are only changed here and below.
         unsafe {
             let head = list.head();
             store(&raw mut (*pcb.as_ptr()).next, *head);
-            *head = pcb.as_ptr();
+            self.set_head(list, pcb.as_ptr());
         }
         if matches!(list, List::Active | List::TimeWait) {
             index::insert(self, pcb);
         }
-        self.changed(list);
         self.timer_needed();
+    }
+
+    /// The list starts at `new` from now on.
+    fn set_head(&self, list: List, new: *mut tcp_pcb) {
+        // SAFETY: (lock); the head of a list.
+        let old = unsafe { list.head().replace(new) };
+        index::on_head_changed(list, old, new);
+        self.on_list_changed(list);
+    }
+
+    fn on_list_changed(&self, list: List) {
+        if list == List::Active {
+            self.set_active_pcbs_changed(1);
+        }
     }
 
     /// Takes a PCB off a list, if it is on it (TCP_RMV).
     pub(crate) fn unregister(&self, list: List, pcb: Pcb<'_>) {
-        index::before_change(self);
         index::remove(pcb);
-        // SAFETY: (live), (lock): `next` of a listed PCB is null or a listed PCB.
-        unsafe {
-            let mut link = list.head();
-            while !load(link).is_null() {
-                if load(link) == pcb.as_ptr() {
-                    store(link, pcb.next());
-                    break;
-                }
-                link = &raw mut (*load(link)).next;
+        let mut before = None;
+        let listed = self.find_in(list, &mut |other| {
+            let found = other == pcb;
+            if !found {
+                before = Some(other.as_ptr());
             }
-            store(&raw mut (*pcb.as_ptr()).next, core::ptr::null_mut());
+            found
+        });
+        if listed.is_none() {
+            return;
         }
-        self.changed(list);
-    }
-
-    fn changed(&self, list: List) {
-        if list == List::Active {
-            self.set_active_pcbs_changed(1);
+        match before {
+            // SAFETY: (live), (lock): the PCB before it in the list.
+            Some(before) => unsafe { store(&raw mut (*before).next, pcb.next()) },
+            None => self.set_head(list, pcb.next()),
         }
-        index::agree();
+        // SAFETY: (live), (lock)
+        unsafe { store(&raw mut (*pcb.as_ptr()).next, core::ptr::null_mut()) };
+        self.on_list_changed(list);
     }
 
     /// The first PCB of a list other than that of listeners.
@@ -53,21 +63,38 @@ impl Core {
         self.find(unsafe { *list.head() })
     }
 
-    /// All PCBs of a list other than that of listeners.
-    pub(crate) fn iter(&self, list: List) -> impl Iterator<Item = Pcb<'_>> {
-        core::iter::successors(self.first(list), |pcb| pcb.following())
+    /// The first PCB of a list, other than that of listeners, that is the one. One function for all walks, whatever they
+    /// look for, is what keeps them small.
+    #[inline(never)]
+    pub(crate) fn find_in<'c>(&'c self, list: List, is_it: &mut dyn FnMut(Pcb<'c>) -> bool) -> Option<Pcb<'c>> {
+        let mut next = self.first(list);
+        while let Some(pcb) = next {
+            if is_it(pcb) {
+                break;
+            }
+            next = pcb.following();
+        }
+        next
     }
 
-    /// All listeners.
-    pub(crate) fn listeners(&self) -> impl Iterator<Item = Listener<'_>> {
+    /// The first listener that is the one.
+    #[inline(never)]
+    pub(crate) fn find_listener_by<'c>(&'c self, is_it: &mut dyn FnMut(Listener<'c>) -> bool) -> Option<Listener<'c>> {
         // SAFETY: under (lock): the list links living listeners only.
-        let first = unsafe { Listener::from_raw(*List::Listen.head().cast::<*mut tcp_pcb_listen>()) };
-        core::iter::successors(first, |listener| listener.following())
+        let mut next = unsafe { Listener::from_raw(*List::Listen.head().cast::<*mut tcp_pcb_listen>()) };
+        while let Some(listener) = next {
+            if is_it(listener) {
+                break;
+            }
+            next = listener.following();
+        }
+        next
     }
 
     /// The listener at an address that C gave us, if there is one.
+    #[inline(never)]
     pub(crate) fn find_listener(&self, ptr: *const tcp_pcb_listen) -> Option<Listener<'_>> {
-        self.listeners().find(|listener| core::ptr::eq(listener.as_ptr(), ptr))
+        self.find_listener_by(&mut |listener| core::ptr::eq(listener.as_ptr(), ptr))
     }
 
     /// Puts a listener in front.
