@@ -169,19 +169,15 @@ fn in_hook(pcb: *mut crate::ffi::bindings::tcp_pcb, segment: &Segment) -> bool {
 
 /// No connection: a listener, or nobody.
 fn on_segment_in_closed(core: &mut Core, segment: &Segment, netif_index: u8) {
-    match find_listener(core, segment.header.dst, netif_index).map(Listener::as_ptr) {
-        Some(listener) => {
-            if in_hook(listener.cast(), segment) {
-                on_segment_in_listen(core, listener, segment);
-            }
+    if let Some(listener) = find_listener(core, segment.header.dst, netif_index).map(Listener::as_ptr) {
+        if in_hook(listener.cast(), segment) {
+            on_segment_in_listen(core, listener, segment);
         }
+    } else if !segment.has(Flags::RST) {
         // RFC 9293 3.10.7.1: CLOSED.
-        None if !segment.has(Flags::RST) => {
-            tcp_stat!(proterr);
-            tcp_stat!(drop);
-            answer_with_reset(core, segment);
-        }
-        None => {}
+        tcp_stat!(proterr);
+        tcp_stat!(drop);
+        answer_with_reset(core, segment);
     }
 }
 

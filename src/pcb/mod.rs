@@ -134,12 +134,11 @@ impl State {
     /// From memory that C may have written: what is no state counts as CLOSED.
     #[inline]
     pub(crate) fn from_raw(raw: tcp_state) -> Self {
-        // SAFETY: the discriminants of `State` are exactly 0 to 10.
-        if raw <= Self::TimeWait as tcp_state {
-            unsafe { core::mem::transmute::<u8, Self>(raw as u8) }
-        } else {
-            Self::Closed
+        if raw > Self::TimeWait as tcp_state {
+            return Self::Closed;
         }
+        // SAFETY: the discriminants of `State` are exactly 0 to 10.
+        unsafe { core::mem::transmute::<u8, Self>(raw as u8) }
     }
 }
 

@@ -111,7 +111,7 @@ pub(super) fn pcb_of(number: u16) -> *const c::tcp_pcb {
 fn first() -> *const c::tcp_pcb {
     const ALIGNMENT: usize = config::MEM_ALIGNMENT as usize;
     let base = (&raw const c::memp_memory_TCP_PCB_base).cast::<c::tcp_pcb>();
-    let padding = base.addr().wrapping_neg() % ALIGNMENT;
+    let padding = base.addr().wrapping_neg() & (ALIGNMENT - 1);
     base.wrapping_byte_add(padding + config::PCB_POOL_OFFSET as usize)
 }
 
