@@ -32,12 +32,12 @@ read_map() { # KEY MAP
 
 # The program measure, counted instruction by instruction.
 read_measure() { # KEY PROGRAM
-	local kind what value _
+	local kind what value rest
 	program_run "$2" "$MEASURE_TIMEOUT" -icount shift=0 || die "measuring on $BOARD failed: $OUTPUT"
-	while read -r kind what value _; do
+	while read -r kind what value rest; do
 		case $kind in
 		instructions | stack) CELL[$1/$what]=$value ;;
-		sizeof) CELL[$1/pcb]=$value CELL[$1/seg]=${_#tcp_seg } ;;
+		sizeof) CELL[$1/pcb]=$value CELL[$1/seg]=${rest#tcp_seg } ;;
 		esac
 	done <<<"$OUTPUT"
 }

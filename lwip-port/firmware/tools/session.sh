@@ -70,8 +70,11 @@ session_start() {
 		qemu_start "$1"
 		if console_expect '^ready' "$BOOT_TIMEOUT"; then
 			# A namespace of our own has no DHCP server.
-			if [[ -n $NETNS ]]; then console_send static; fi
-			console_expect "^address $BOARD_ADDRESS" "$BOOT_TIMEOUT" && return 0
+			if [[ -n $NETNS ]]; then
+				console_run static && [[ $ANSWER == *"address $BOARD_ADDRESS"* ]] && return 0
+			else
+				console_expect "^address $BOARD_ADDRESS" "$BOOT_TIMEOUT" && return 0
+			fi
 		fi
 		session_stop
 		grep -q 'host forwarding rule' "$SESSION/qemu.log" || break
