@@ -4,6 +4,8 @@
  */
 #include "wrapper.h"
 
+#include <string.h>
+
 #if LWIP_TCP
 
 /* Sizes and offsets as the Rust side has them: written by build.rs, checked here by the user's compiler. */
@@ -19,6 +21,25 @@
 void *lwip_tcp_rust_memp_malloc(memp_t pool)
 {
   return memp_malloc(pool);
+}
+
+void *lwip_tcp_rust_memp_zalloc(memp_t pool, u16_t size)
+{
+  void *mem = memp_malloc(pool);
+  if (mem != NULL) {
+    memset(mem, 0, size);
+  }
+  return mem;
+}
+
+void lwip_tcp_rust_memzero(void *mem, u16_t size)
+{
+  memset(mem, 0, size);
+}
+
+void lwip_tcp_rust_memcpy(void *dst, const void *src, u16_t len)
+{
+  MEMCPY(dst, src, len);
 }
 
 err_t lwip_tcp_rust_ip_output(struct pbuf *p, const ip_addr_t *src, const ip_addr_t *dst, const struct tcp_pcb *pcb,

@@ -202,6 +202,9 @@ enum lwip_tcp_rust_switches {
  * Bodies, in wrapper.c, for what lwIP has as a macro.
  */
 void *lwip_tcp_rust_memp_malloc(memp_t pool);
+void *lwip_tcp_rust_memp_zalloc(memp_t pool, u16_t size);
+void lwip_tcp_rust_memzero(void *mem, u16_t size);
+void lwip_tcp_rust_memcpy(void *dst, const void *src, u16_t len);
 err_t lwip_tcp_rust_ip_output(struct pbuf *p, const ip_addr_t *src, const ip_addr_t *dst, const struct tcp_pcb *pcb,
                               struct netif *netif);
 struct netif *lwip_tcp_rust_ip_route(const ip_addr_t *src, const ip_addr_t *dst);

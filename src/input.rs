@@ -13,7 +13,7 @@ use crate::ffi::{Error, Wnd, bindings::tcp_hdr};
 use crate::output::{Reset, effective_mss, output, send_empty_ack};
 use crate::pcb::{Bit, Core, List, Listener, Pcb, PcbId, State, Tuple};
 use crate::segmentation;
-use crate::wire::{Flags, HEADER_LEN, Header, MAX_OPTIONS_LEN, Options, SeqNum};
+use crate::wire::{Flags, HEADER_LEN, Header, Options, SeqNum};
 
 /// The segment being processed: the SEG.x variables of RFC 9293 3.3.1.
 struct Segment {
@@ -24,6 +24,8 @@ struct Segment {
     /// Its data; none once they are with reassembly.
     data: Option<Pbuf>,
     raw_header: *mut tcp_hdr,
+    #[cfg(hook_tcp_inpacket_pcb)]
+    option_area: crate::ffi::callbacks::hooks::OptionArea,
 }
 
 impl Segment {
@@ -105,6 +107,14 @@ fn parse(core: &Core, mut p: Pbuf, netif: Option<Netif>) -> Result<Segment, Malf
         return Err(Malformed::Length);
     }
     let options = parse_options(&p, header.len);
+    #[cfg(hook_tcp_inpacket_pcb)]
+    let option_area = {
+        let len = header.len - HEADER_LEN;
+        let in_first = len.min(p.len().saturating_sub(HEADER_LEN));
+        let rest = if in_first < len { p.second_payload() } else { core::ptr::null_mut() };
+        crate::ffi::pbuf::header_to_host(raw_header, header.seq);
+        crate::ffi::callbacks::hooks::OptionArea { len, in_first, rest }
+    };
     p.trim_front(header.len);
     if header.flags.has(Flags::PSH) {
         p.mark_push();
@@ -114,7 +124,15 @@ fn parse(core: &Core, mut p: Pbuf, netif: Option<Netif>) -> Result<Segment, Malf
     if seq_len > 0xffff {
         return Err(Malformed::Length);
     }
-    Ok(Segment { header, seq_len, options, data: Some(p), raw_header })
+    Ok(Segment {
+        header,
+        seq_len,
+        options,
+        data: Some(p),
+        raw_header,
+        #[cfg(hook_tcp_inpacket_pcb)]
+        option_area,
+    })
 }
 
 /// Options lie in the first pbuf as a rule; where they do not, they are copied together.
@@ -126,9 +144,7 @@ fn parse_options(p: &Pbuf, header_len: u16) -> Options {
     if let Some(area) = p.first().get(area.clone()) {
         return Options::parse(area);
     }
-    let mut copy = [0; MAX_OPTIONS_LEN];
-    let copied = copy.get_mut(..area.len()).map_or(0, |copy| p.copy_to(copy, HEADER_LEN));
-    Options::parse(copy.get(..usize::from(copied)).unwrap_or_default())
+    p.with_copy(HEADER_LEN, area.len() as u16, Options::parse)
 }
 
 /// Finds whom a segment is for: a connection, else a listener, else nobody.
@@ -153,13 +169,7 @@ fn demultiplex(core: &mut Core, segment: &mut Segment) {
 /// LWIP_HOOK_TCP_INPACKET_PCB: whether the segment is to be processed.
 fn in_hook(pcb: *mut crate::ffi::bindings::tcp_pcb, segment: &Segment) -> bool {
     #[cfg(hook_tcp_inpacket_pcb)]
-    return crate::ffi::inpacket(
-        pcb,
-        segment.raw_header,
-        segment.header.seq,
-        segment.header.len,
-        segment.data.as_ref(),
-    );
+    return crate::ffi::callbacks::hooks::inpacket(pcb, segment.raw_header, segment.option_area, segment.data.as_ref());
     #[cfg(not(hook_tcp_inpacket_pcb))]
     {
         let _ = (pcb, segment);

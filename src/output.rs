@@ -147,14 +147,34 @@ fn choose_local_ip(pcb: Pcb<'_>, netif: Netif) -> Result {
     Ok(())
 }
 
+/// Sends segments from the front of the queue as long as they may be sent, and files them as unacknowledged. One that the
+/// interface does not take stays where it was.
 fn send_queued(core: &mut Core, id: PcbId, netif: Netif, window: crate::ffi::Wnd) -> Result {
     // Every round takes a segment off the queue. A driver that loops packets back at once may add some: hence the bound.
     for _ in 0..=u16::MAX {
         let pcb = core.get(id).ok_or(Error::CONN)?;
-        match rod::front(pcb) {
-            Some(front) if fits(pcb, &front, window) && may_send(pcb, &front) => send_front(core, id, netif)?,
-            _ => break,
+        if !rod::front(pcb).is_some_and(|front| fits(pcb, &front, window) && may_send(pcb, &front)) {
+            break;
         }
+        let Some(mut seg) = rod::take_front(pcb) else { break };
+        if pcb.state() != State::SynSent {
+            seg.seg().add_flags(Flags::ACK);
+        }
+        let mut sent = Ok(());
+        // What the driver still holds from the last time is on its way and must not be changed.
+        if !seg.seg().is_busy() {
+            finish_header(pcb, &mut seg, netif);
+            tcp_stat!(xmit);
+            let route = Route::of(pcb, netif);
+            sent = core.ip_output(&seg.pbuf(), &route);
+        }
+        let pcb = core.get(id).ok_or(Error::CONN)?;
+        if sent.is_err() {
+            rod::back_to_unsent(pcb, seg);
+            rod::set_memory_error(pcb, true);
+            return sent;
+        }
+        rod::on_segment_sent(pcb, seg);
     }
     Ok(())
 }
@@ -169,31 +189,6 @@ fn may_send(pcb: Pcb<'_>, front: &rod::Front) -> bool {
         || pcb.has(Bit::IN_FAST_RECOVERY | Bit::MEMORY_ERROR)
         || pcb.snd_buf() == 0
         || u32::from(pcb.snd_queuelen()) >= config::TCP_SND_QUEUELEN
-}
-
-/// Sends the first unsent segment and files it as unacknowledged; if that fails it stays where it was.
-fn send_front(core: &mut Core, id: PcbId, netif: Netif) -> Result {
-    let pcb = core.get(id).ok_or(Error::CONN)?;
-    let Some(mut seg) = rod::take_front(pcb) else { return Ok(()) };
-    if pcb.state() != State::SynSent {
-        seg.seg().add_flags(Flags::ACK);
-    }
-    // What the driver still holds from the last time is on its way and must not be changed.
-    if !seg.seg().is_busy() {
-        finish_header(pcb, &mut seg, netif);
-        let route = Route::of(pcb, netif);
-        tcp_stat!(xmit);
-        let sent = core.ip_output(&seg.pbuf(), &route);
-        let pcb = core.get(id).ok_or(Error::CONN)?;
-        if let Err(error) = sent {
-            rod::back_to_unsent(pcb, seg);
-            rod::set_memory_error(pcb, true);
-            return Err(error);
-        }
-    }
-    let pcb = core.get(id).ok_or(Error::CONN)?;
-    rod::on_segment_sent(pcb, seg);
-    Ok(())
 }
 
 /// Fills in what a queued segment gets when it is sent: acknowledgment, window, options, checksum.

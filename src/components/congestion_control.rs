@@ -153,3 +153,6 @@ fn trace(pcb: Pcb<'_>) {
     let (cwnd, ssthresh): (u32, u32) = (pcb.cwnd().into(), pcb.ssthresh().into());
     debug(Event::CongestionWindow, cwnd, ssthresh);
 }
+
+#[cfg(test)]
+mod tests;

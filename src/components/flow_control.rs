@@ -224,3 +224,6 @@ pub(crate) fn on_probed(pcb: Pcb<'_>) {
 pub(crate) fn on_probe(pcb: Pcb<'_>) {
     own(pcb).set_persist_probe(pcb.persist_probe().saturating_add(1));
 }
+
+#[cfg(test)]
+mod tests;

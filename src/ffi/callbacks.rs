@@ -208,19 +208,29 @@ pub(crate) mod hooks {
         unsafe { c::lwip_tcp_rust_hook_isn(pcb.as_ptr()) }
     }
 
-    /// LWIP_HOOK_TCP_INPACKET_PCB: whether TCP is to go on with the segment. The options are given in two parts as C's
-    /// TCP does: what is in the first pbuf (`opt1_len` octets behind the header), and where the rest is.
+    /// The options of a segment as LWIP_HOOK_TCP_INPACKET_PCB is given them: how long they are, how much of that is in the
+    /// first pbuf behind the header, and where the rest is.
+    #[cfg(hook_tcp_inpacket_pcb)]
+    #[derive(Clone, Copy)]
+    pub(crate) struct OptionArea {
+        pub(crate) len: u16,
+        pub(crate) in_first: u16,
+        pub(crate) rest: *mut u8,
+    }
+
+    /// LWIP_HOOK_TCP_INPACKET_PCB: whether TCP is to go on with the segment, whose header is in host byte order.
     #[cfg(hook_tcp_inpacket_pcb)]
     pub(crate) fn inpacket(
         pcb: *mut c::tcp_pcb,
         header: *mut c::tcp_hdr,
-        opt_len: u16,
-        opt1_len: u16,
-        opt2: *mut u8,
-        p: &super::Pbuf,
+        options: OptionArea,
+        data: Option<&super::Pbuf>,
     ) -> bool {
+        let OptionArea { len, in_first, rest } = options;
         // SAFETY: (lock), (pbuf); a live PCB or listener.
-        unsafe { c::lwip_tcp_rust_hook_inpacket(pcb, header, opt_len, opt1_len, opt2, p.as_ptr()) == 0 }
+        data.is_none_or(|p| unsafe {
+            c::lwip_tcp_rust_hook_inpacket(pcb, header, len, in_first, rest, p.as_ptr()) == 0
+        })
     }
 
     /// LWIP_HOOK_TCP_OUT_TCPOPT_LENGTH: octets of options with those that the hook will add.

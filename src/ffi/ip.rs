@@ -66,12 +66,12 @@ impl<'a> Addr<'a> {
         unsafe { (&raw const (*self.ptr.as_ptr()).type_).read() }
     }
 
-    /// Four 32-bit words for an IPv6 address, one and three zeros for IPv4.
+    /// The address as 32-bit words: four for IPv6; one for IPv4, and three zeros if there is IPv6 too.
     #[inline]
-    pub(crate) fn words(self) -> [u32; 4] {
+    pub(crate) fn words(self) -> [u32; WORDS] {
         let ptr = self.ptr.as_ptr().cast::<u32>();
-        let mut words = [0; 4];
-        let used = if self.is_v6() { 4 } else { 1 };
+        let mut words = [0; WORDS];
+        let used = if self.is_v6() { WORDS } else { 1 };
         for (i, word) in words.iter_mut().enumerate().take(used) {
             // SAFETY: as in `get`; every variant of ip_addr_t starts with the words of the address itself: one of
             // IPv4, four of IPv6.
@@ -86,7 +86,8 @@ impl<'a> Addr<'a> {
         if self.kind() != other.kind() {
             return false;
         }
-        self.words() == other.words() && self.zone() == other.zone()
+        let same = self.words().iter().zip(other.words()).all(|(ours, theirs)| *ours == theirs);
+        same && self.zone() == other.zone()
     }
 
     fn zone(self) -> u8 {
@@ -100,7 +101,7 @@ impl<'a> Addr<'a> {
 
     /// ip_addr_isany: all zero.
     pub(crate) fn is_any(self) -> bool {
-        self.words() == [0; 4]
+        self.words().iter().all(|word| *word == 0)
     }
 
     /// An IPv4 address that AutoIP assigned.
@@ -126,6 +127,9 @@ impl<'a> Addr<'a> {
         self.is_v6() == other.is_v6()
     }
 }
+
+/// 32-bit words of the longest address.
+const WORDS: usize = if cfg!(lwip_ipv6) { 4 } else { 1 };
 
 #[cfg(all(lwip_ipv4, lwip_ipv6))]
 const TYPE_V6: u8 = 6;

@@ -1,7 +1,7 @@
 //! lwIP's packet buffers.
 
 use super::bindings as c;
-use crate::wire::{HEADER_LEN, SeqNum};
+use crate::wire::{HEADER_LEN, MAX_OPTIONS_LEN, SeqNum};
 use core::mem::ManuallyDrop;
 use core::ptr::{NonNull, null_mut};
 
@@ -104,11 +104,15 @@ impl Pbuf {
         }
     }
 
-    /// Copies octets from `offset` of the chain on into `target`; says how many there were.
-    pub(crate) fn copy_to(&self, target: &mut [u8], offset: u16) -> u16 {
-        let len = target.len().min(usize::from(u16::MAX)) as u16;
-        // SAFETY: (pbuf); at most `len` octets are written to `target`.
-        unsafe { c::pbuf_copy_partial(self.0.as_ptr(), target.as_mut_ptr().cast(), len, offset) }
+    /// Looks at `len` octets (at most 40, as options are) from `offset` of the chain on, copied together.
+    pub(crate) fn with_copy<R>(&self, offset: u16, len: u16, look: impl FnOnce(&[u8]) -> R) -> R {
+        let mut copy = core::mem::MaybeUninit::<[u8; MAX_OPTIONS_LEN]>::uninit();
+        // SAFETY: (pbuf): `copied` octets were written, at most as many as there is room for.
+        unsafe {
+            let len = len.min(MAX_OPTIONS_LEN as u16);
+            let copied = c::pbuf_copy_partial(self.0.as_ptr(), copy.as_mut_ptr().cast(), len, offset);
+            look(core::slice::from_raw_parts(copy.as_ptr().cast(), usize::from(copied)))
+        }
     }
 
     /// Appends a chain.
@@ -204,6 +208,16 @@ impl Pbuf {
         unsafe { c::pbuf_add_header(self.0.as_ptr(), usize::from(HEADER_LEN)) == 0 }
     }
 
+    /// Where the payload of the second member starts; null if there is none.
+    #[cfg(hook_tcp_inpacket_pcb)]
+    pub(crate) fn second_payload(&self) -> *mut u8 {
+        // SAFETY: (pbuf)
+        unsafe {
+            let next = (*self.0.as_ptr()).next;
+            if next.is_null() { null_mut() } else { (*next).payload.cast() }
+        }
+    }
+
     /// Where the payload starts.
     pub(crate) fn payload(&self) -> *mut u8 {
         // SAFETY: (pbuf)
@@ -258,7 +272,7 @@ impl AppData {
             }
             #[cfg(not(tcp_checksum_on_copy))]
             {
-                core::ptr::copy_nonoverlapping(self.ptr.as_ptr(), target.as_mut_ptr(), target.len());
+                c::lwip_tcp_rust_memcpy(target.as_mut_ptr().cast(), self.ptr.as_ptr().cast(), self.len);
                 Checksum::default()
             }
         }

@@ -180,7 +180,7 @@ unsafe extern "C" fn tcp_seg_copy(seg: *mut c::tcp_seg) -> *mut c::tcp_seg {
     unsafe {
         let copy = c::lwip_tcp_rust_memp_malloc(c::memp_t_MEMP_TCP_SEG).cast::<c::tcp_seg>();
         if !seg.is_null() && !copy.is_null() {
-            copy.write_unaligned(seg.read_unaligned());
+            c::lwip_tcp_rust_memcpy(copy.cast(), seg.cast(), size_of::<c::tcp_seg>() as u16);
             c::pbuf_ref((&raw const (*seg).p).read_unaligned());
         }
         copy

@@ -41,10 +41,9 @@ impl<'c> Tuple<'c> {
 
     fn bucket(&self, core: &Core) -> u16 {
         let [key, multiplier, ..] = core.secret();
-        let [a, b, c, d] = self.remote.words();
         let ports = u32::from(self.remote_port) << 16 | u32::from(self.local_port);
-        let mut hash = key;
-        for word in [a ^ b, c ^ d, ports] {
+        let mut hash = key ^ ports;
+        for word in self.remote.words() {
             hash = (hash ^ word).wrapping_mul(multiplier | 1);
             hash ^= hash >> 15;
         }

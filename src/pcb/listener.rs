@@ -144,7 +144,9 @@ impl NewListener {
     /// From lwIP's pool.
     pub(crate) fn allocate(_core: &Core) -> Option<Self> {
         // SAFETY: (lock)
-        let memory = unsafe { c::lwip_tcp_rust_memp_malloc(c::memp_t_MEMP_TCP_PCB_LISTEN) };
+        let memory = unsafe {
+            c::lwip_tcp_rust_memp_zalloc(c::memp_t_MEMP_TCP_PCB_LISTEN, size_of::<c::tcp_pcb_listen>() as u16)
+        };
         NonNull::new(memory.cast()).map(Self)
     }
 
@@ -152,9 +154,8 @@ impl NewListener {
     pub(crate) fn listen_as<'c>(self, core: &'c Core, pcb: Pcb<'_>, accept: Accept) -> Listener<'c> {
         let Accept { backlog, function } = accept;
         let (new, old) = (self.0.as_ptr(), pcb.as_ptr());
-        // SAFETY: new memory of a listener, all zero first, which is a valid one; (live), (lock).
+        // SAFETY: new memory of a listener, all zero, which is a valid one; (live), (lock).
         unsafe {
-            core::ptr::write_bytes(new.cast::<u8>(), 0, size_of::<c::tcp_pcb_listen>());
             macro_rules! copy {
                 ($($field:ident)*) => { $( store(&raw mut (*new).$field, load(&raw const (*old).$field)); )* };
             }

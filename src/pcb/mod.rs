@@ -25,6 +25,8 @@ mod lists;
 mod queue;
 mod segment;
 mod table;
+#[cfg(test)]
+pub(crate) mod tests;
 
 #[cfg(lwip_tcp_sack_out)]
 pub(crate) use fields::SackRange;

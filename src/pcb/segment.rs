@@ -306,12 +306,11 @@ impl SegBox {
     /// Memory of a segment; without any, `p` is dropped.
     fn allocate(p: Pbuf, header: impl FnOnce(&Pbuf) -> *mut c::tcp_hdr, len: u16, options: u8) -> Option<Self> {
         // SAFETY: a function of wrapper.c; (lock) holds wherever a pbuf is handled.
-        let memory = unsafe { c::lwip_tcp_rust_memp_malloc(c::memp_t_MEMP_TCP_SEG) };
+        let memory = unsafe { c::lwip_tcp_rust_memp_zalloc(c::memp_t_MEMP_TCP_SEG, size_of::<c::tcp_seg>() as u16) };
         let ptr = NonNull::new(memory.cast::<c::tcp_seg>())?;
         let tcphdr = header(&p);
-        // SAFETY: new memory of a segment, all zero first, which is valid; then all that (queue) asks for.
+        // SAFETY: new memory of a segment, all zero, which is valid; then all that (queue) asks for.
         unsafe {
-            core::ptr::write_bytes(memory.cast::<u8>(), 0, size_of::<c::tcp_seg>());
             let seg = ptr.as_ptr();
             store(&raw mut (*seg).tcphdr, tcphdr);
             store(&raw mut (*seg).len, len);

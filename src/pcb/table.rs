@@ -55,7 +55,7 @@ pub(super) fn entry(number: u16) -> Option<*mut Entry> {
 }
 
 /// The name of the PCB that lives at `ptr`.
-#[inline(never)]
+#[inline]
 pub(super) fn id_of(ptr: *const c::tcp_pcb) -> Option<PcbId> {
     let number = number_of(ptr);
     // SAFETY: an entry of the table, under (lock).
@@ -64,7 +64,7 @@ pub(super) fn id_of(ptr: *const c::tcp_pcb) -> Option<PcbId> {
 }
 
 /// Where the PCB of that name lives, if it still does.
-#[inline(never)]
+#[inline]
 pub(super) fn living(id: PcbId) -> Option<NonNull<c::tcp_pcb>> {
     // SAFETY: an entry of the table, under (lock).
     let generation = unsafe { (*entry(id.number)?).generation };
@@ -72,7 +72,7 @@ pub(super) fn living(id: PcbId) -> Option<NonNull<c::tcp_pcb>> {
 }
 
 /// The entry of a living PCB.
-#[inline(never)]
+#[inline]
 pub(super) fn entry_of(ptr: NonNull<c::tcp_pcb>) -> *mut Entry {
     // A living PCB has an entry by (live); the first one stands in for what cannot be.
     entry(number_of(ptr.as_ptr())).unwrap_or((&raw mut TABLE).cast::<Entry>())
@@ -225,7 +225,7 @@ impl Core {
             return None;
         }
         // SAFETY: (lock)
-        let memory = unsafe { c::lwip_tcp_rust_memp_malloc(c::memp_t_MEMP_TCP_PCB) };
+        let memory = unsafe { c::lwip_tcp_rust_memp_zalloc(c::memp_t_MEMP_TCP_PCB, size_of::<c::tcp_pcb>() as u16) };
         let ptr = NonNull::new(memory.cast::<c::tcp_pcb>())?;
         #[cfg(memp_mem_malloc)]
         let number = by_address::insert(ptr.as_ptr());
@@ -238,10 +238,10 @@ impl Core {
         };
         // SAFETY: memory of a PCB, ours alone; all zero is a valid tcp_pcb. The entry is in the table.
         unsafe {
-            core::ptr::write_bytes(memory.cast::<u8>(), 0, size_of::<c::tcp_pcb>());
             (*entry).generation = (*entry).generation.wrapping_add(1);
             (*entry).bucket = NONE;
-            (*entry).beside = Beside::NEW;
+            // All zero is what `Beside::NEW` is.
+            c::lwip_tcp_rust_memzero((&raw mut (*entry).beside).cast(), size_of::<Beside>() as u16);
         }
         Some(self.handle(ptr))
     }

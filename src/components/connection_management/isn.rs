@@ -19,10 +19,8 @@ pub(crate) fn initial_sequence_number(pcb: Pcb<'_>) -> SeqNum {
 fn tuple_hash(core: &Core, tuple: &Tuple<'_>) -> u32 {
     let mut hash = SipHash::new(core.secret());
     for addr in [tuple.local, tuple.remote] {
-        let [a, b, c, d] = addr.words();
-        hash.write(a, b);
-        if addr.is_v6() {
-            hash.write(c, d);
+        for word in addr.words() {
+            hash.write(word, 0);
         }
     }
     hash.write(tuple.local_port.into(), tuple.remote_port.into());

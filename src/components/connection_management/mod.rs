@@ -441,3 +441,6 @@ pub(crate) fn state_timed_out(pcb: Pcb<'_>, now: u32) -> bool {
     };
     now.wrapping_sub(pcb.tmr()) > limit
 }
+
+#[cfg(test)]
+mod tests;

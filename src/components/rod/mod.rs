@@ -166,3 +166,6 @@ pub(crate) fn on_timestamp(pcb: Pcb<'_>, value: u32, seq: SeqNum, syn: bool, now
         rod.set_ts_recent_tick(now);
     }
 }
+
+#[cfg(test)]
+mod tests;

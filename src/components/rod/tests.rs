@@ -1,0 +1,1 @@
+//! Reliable ordered delivery: the queues against models of them.
