@@ -22,7 +22,8 @@
 #define LWIP_STATS_DISPLAY 1
 
 #define TCP_MSS 1460
-#define TCP_WND (8 * TCP_MSS)
+/* As many segments as the Ethernet controller's FIFO holds: a peer's burst of a whole window must find room. */
+#define TCP_WND (6 * TCP_MSS)
 #define TCP_SND_BUF (8 * TCP_MSS)
 #define TCP_SND_QUEUELEN 32
 #ifndef MEMP_NUM_TCP_PCB
