@@ -31,15 +31,17 @@ pub(crate) fn allocate(core: &mut Core, prio: u8) -> Option<PcbId> {
             cc::init(pcb);
             return Some(pcb.id());
         }
-        let limit = u32::from(prio.min(config::TCP_PRIO_MAX as u8));
         match failures {
             0 => {
                 retry_closes(core);
-                give_up_one(core, List::TimeWait, false, &|_| 1);
+                give_up_one(core, List::TimeWait, |_| 1);
             }
-            1 => give_up_one(core, List::Active, false, &|pcb| u32::from(pcb.state() == State::LastAck)),
-            2 => give_up_one(core, List::Active, false, &|pcb| u32::from(pcb.state() == State::Closing)),
-            3 => give_up_one(core, List::Active, true, &|pcb| limit.saturating_sub(pcb.prio().into())),
+            1 => give_up_one(core, List::Active, |pcb| (pcb.state() == State::LastAck).into()),
+            2 => give_up_one(core, List::Active, |pcb| (pcb.state() == State::Closing).into()),
+            3 => {
+                let limit = prio.min(config::TCP_PRIO_MAX as u8);
+                give_up_one(core, List::Active, |pcb| limit.saturating_sub(pcb.prio()));
+            }
             _ => {}
         }
     }
@@ -47,18 +49,20 @@ pub(crate) fn allocate(core: &mut Core, prio: u8) -> Option<PcbId> {
 }
 
 /// Gives up, of the connections of a list for which `rank` says most, if not 0, the one that has been silent for longest.
-fn give_up_one(core: &mut Core, list: List, reset: bool, rank: &dyn Fn(Pcb<'_>) -> u32) {
+/// The peer of one that is not closing hears of it.
+fn give_up_one(core: &mut Core, list: List, rank: impl Fn(Pcb<'_>) -> u8) {
     let now = core.ticks();
-    let (mut best, mut victim) = ((0, 0), None);
-    core.find_in(list, &mut |pcb| {
+    let (mut best, mut victim) = ((1, 0), None);
+    core.find_in(list, |pcb| {
         let this = (rank(pcb), now.wrapping_sub(pcb.tmr()));
-        if this.0 > 0 && this >= best {
-            (best, victim) = (this, Some(pcb.id()));
+        if this >= best {
+            (best, victim) = (this, Some(pcb));
         }
         false
     });
-    if let Some(id) = victim {
-        abandon(core, id, reset);
+    if let Some(pcb) = victim {
+        let (id, closing) = (pcb.id(), matches!(pcb.state(), State::LastAck | State::Closing));
+        abandon(core, id, !closing);
     }
 }
 
@@ -113,13 +117,18 @@ fn is_port_taken(core: &Core, pcb: Pcb<'_>, local: Addr<'_>, port: u16) -> bool 
             && (other.is_any() || local.is_any() || other.eq(local))
     };
     let lists = if reuse { 2 } else { 3 };
-    core.find_listener_by(&mut |other| conflicts(other.local_port(), other.so_options(), other.local_ip())).is_some()
-        || find_in_any(core, lists, &mut |other| conflicts(other.local_port(), other.so_options(), other.local_ip()))
+    core.find_listener_by(|other| conflicts(other.local_port(), other.so_options(), other.local_ip())).is_some()
+        || find_in_any(core, lists, |other| conflicts(other.local_port(), other.so_options(), other.local_ip()))
 }
 
 /// One of the first `lists` of these lists has such a PCB.
-fn find_in_any(core: &Core, lists: usize, is_it: &mut dyn FnMut(Pcb<'_>) -> bool) -> bool {
-    [List::Bound, List::Active, List::TimeWait].iter().take(lists).any(|list| core.find_in(*list, is_it).is_some())
+fn find_in_any(core: &Core, lists: usize, mut is_it: impl FnMut(Pcb<'_>) -> bool) -> bool {
+    for (number, list) in [List::Bound, List::Active, List::TimeWait].into_iter().enumerate() {
+        if number < lists && core.find_in(list, &mut is_it).is_some() {
+            return true;
+        }
+    }
+    false
 }
 
 /// A port of the ephemeral range that no PCB has (RFC 6056 3.3.1: a random one, or the next free one behind it).
@@ -138,8 +147,8 @@ fn free_port(core: &Core) -> Option<u16> {
 }
 
 fn is_port_used(core: &Core, port: u16) -> bool {
-    core.find_listener_by(&mut |other| other.local_port() == port).is_some()
-        || find_in_any(core, 3, &mut |other| other.local_port() == port)
+    core.find_listener_by(|other| other.local_port() == port).is_some()
+        || find_in_any(core, 3, |other| other.local_port() == port)
 }
 
 /// What goes with tcp_connect.
@@ -199,7 +208,7 @@ pub(crate) fn connect(core: &mut Core, id: PcbId, to: Connect) -> Result {
 /// Another connection has the same 4-tuple.
 fn exists(core: &Core, pcb: Pcb<'_>) -> bool {
     let tuple = Tuple::of(pcb);
-    find_in_any(core, 3, &mut |other| other != pcb && tuple.matches(other))
+    find_in_any(core, 3, |other| other != pcb && tuple.matches(other))
 }
 
 /// RFC 9293 3.10.1: the variables, and the SYN into the queue.
@@ -272,7 +281,7 @@ pub(crate) fn has_listener(pcb: Pcb<'_>) -> bool {
 /// tcp_close of a listener: connections that it has not accepted lose it.
 pub(crate) fn close_listener(core: &mut Core, listener: *mut c::tcp_pcb_listen) {
     #[cfg(any(lwip_callback_api, tcp_listen_backlog))]
-    find_in_any(core, 3, &mut |pcb| {
+    find_in_any(core, 3, |pcb| {
         if pcb.listener().is_some_and(|own| core::ptr::eq(own.as_ptr(), listener)) {
             cm::on_listener_closed(pcb);
         }
@@ -504,13 +513,13 @@ pub(crate) fn address_changed(core: &mut Core, old: OwnedAddr, new: Option<Owned
     }
     for list in [List::Active, List::Bound] {
         loop {
-            let bound = core.find_in(list, &mut |pcb| is_bound_to(pcb.local_ip(), old)).map(Pcb::id);
+            let bound = core.find_in(list, |pcb| is_bound_to(pcb.local_ip(), old)).map(Pcb::id);
             let Some(id) = bound else { break };
             abandon(core, id, true);
         }
     }
     let Some(new) = new.filter(|new| !Addr::of(new).is_any()) else { return };
-    core.find_listener_by(&mut |listener| {
+    core.find_listener_by(|listener| {
         if listener.local_ip().eq(old) {
             cm::listener_settings::local_ip(listener, new);
         }

@@ -195,7 +195,7 @@ fn on_segment_in_closed(core: &mut Core, segment: &Segment, netif_index: u8) {
 fn find_listener(core: &Core, port: u16, netif_index: u8) -> Option<Listener<'_>> {
     let local = Packet::current(core).dst();
     let mut best = None;
-    core.find_listener_by(&mut |listener| {
+    core.find_listener_by(|listener| {
         let on_netif = listener.netif_idx() == 0 || listener.netif_idx() == netif_index;
         if listener.local_port() != port || !on_netif {
             return false;

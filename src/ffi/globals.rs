@@ -84,7 +84,7 @@ struct Private {
     secret: [u32; 4],
     /// How many ephemeral ports were chosen (RFC 6056).
     ports_chosen: u32,
-    /// What tcp_next_iss gives for something that is no connection.
+    /// What tcp_next_iss gives for something that is no connection, less 6510.
     iss: u32,
     /// Calls of tcp_tmr.
     timer_calls: u8,
@@ -104,7 +104,7 @@ struct Private {
 static mut PRIVATE: Private = Private {
     secret: [0; 4],
     ports_chosen: 0,
-    iss: 6510,
+    iss: 0,
     timer_calls: 0,
     timer_round: 0,
     input_closed: false,

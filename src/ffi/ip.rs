@@ -68,10 +68,10 @@ impl<'a> Addr<'a> {
 
     /// The address as 32-bit words: four for IPv6; one for IPv4, and three zeros if there is IPv6 too.
     #[inline]
-    pub(crate) fn words(self) -> [u32; WORDS] {
+    pub(crate) fn words(self) -> [u32; ADDR_WORDS] {
         let ptr = self.ptr.as_ptr().cast::<u32>();
-        let mut words = [0; WORDS];
-        let used = if self.is_v6() { WORDS } else { 1 };
+        let mut words = [0; ADDR_WORDS];
+        let used = if self.is_v6() { ADDR_WORDS } else { 1 };
         for (i, word) in words.iter_mut().enumerate().take(used) {
             // SAFETY: as in `get`; every variant of ip_addr_t starts with the words of the address itself: one of
             // IPv4, four of IPv6.
@@ -129,7 +129,7 @@ impl<'a> Addr<'a> {
 }
 
 /// 32-bit words of the longest address.
-const WORDS: usize = if cfg!(lwip_ipv6) { 4 } else { 1 };
+pub(crate) const ADDR_WORDS: usize = if cfg!(lwip_ipv6) { 4 } else { 1 };
 
 #[cfg(all(lwip_ipv4, lwip_ipv6))]
 const TYPE_V6: u8 = 6;

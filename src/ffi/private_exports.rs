@@ -279,7 +279,7 @@ extern "C" fn tcp_next_iss(pcb: *mut c::tcp_pcb) -> u32 {
     }
     let iss = core.iss().wrapping_add(core.ticks());
     core.set_iss(iss);
-    iss
+    iss.wrapping_add(6510)
 }
 
 /// Sends a keep-alive probe.
@@ -431,7 +431,7 @@ mod debug {
     extern "C" fn tcp_debug_print_pcbs() {
         let core = enter();
         for list in [List::Active, List::TimeWait] {
-            core.find_in(list, &mut |pcb| {
+            core.find_in(list, |pcb| {
                 debug(Event::HeaderPorts, pcb.local_port().into(), pcb.remote_port().into());
                 debug(Event::HeaderNumbers, pcb.snd_nxt().raw(), pcb.rcv_nxt().raw());
                 debug(Event::StateEntered, pcb.local_port().into(), pcb.state() as u32);
@@ -445,8 +445,8 @@ mod debug {
     extern "C" fn tcp_pcbs_sane() -> i16 {
         let core = enter();
         let out_of_place = |pcb: Pcb<'_>| matches!(pcb.state(), State::Closed | State::Listen | State::TimeWait);
-        let active = core.find_in(List::Active, &mut |pcb| out_of_place(pcb)).is_none();
-        let waiting = core.find_in(List::TimeWait, &mut |pcb| pcb.state() != State::TimeWait).is_none();
+        let active = core.find_in(List::Active, |pcb| out_of_place(pcb)).is_none();
+        let waiting = core.find_in(List::TimeWait, |pcb| pcb.state() != State::TimeWait).is_none();
         i16::from(active && waiting)
     }
 }

@@ -99,7 +99,7 @@ fn sync(core: &Core) {
         let (seen, head) = unsafe { ((&raw mut SEEN).cast::<*mut tcp_pcb>().add(place), *list.head()) };
         // SAFETY: as above.
         if unsafe { *seen } != head {
-            core.find_in(list, &mut |pcb| {
+            core.find_in(list, |pcb| {
                 insert(core, pcb);
                 false
             });

@@ -37,7 +37,7 @@ impl Core {
     pub(crate) fn unregister(&self, list: List, pcb: Pcb<'_>) {
         index::remove(pcb);
         let mut before = None;
-        let listed = self.find_in(list, &mut |other| {
+        let listed = self.find_in(list, |other| {
             let found = other == pcb;
             if !found {
                 before = Some(other.as_ptr());
@@ -63,10 +63,8 @@ impl Core {
         self.find(unsafe { *list.head() })
     }
 
-    /// The first PCB of a list, other than that of listeners, that is the one. One function for all walks, whatever they
-    /// look for, is what keeps them small.
-    #[inline(never)]
-    pub(crate) fn find_in<'c>(&'c self, list: List, is_it: &mut dyn FnMut(Pcb<'c>) -> bool) -> Option<Pcb<'c>> {
+    /// The first PCB of a list, other than that of listeners, that is the one.
+    pub(crate) fn find_in<'c>(&'c self, list: List, mut is_it: impl FnMut(Pcb<'c>) -> bool) -> Option<Pcb<'c>> {
         let mut next = self.first(list);
         while let Some(pcb) = next {
             if is_it(pcb) {
@@ -78,8 +76,7 @@ impl Core {
     }
 
     /// The first listener that is the one.
-    #[inline(never)]
-    pub(crate) fn find_listener_by<'c>(&'c self, is_it: &mut dyn FnMut(Listener<'c>) -> bool) -> Option<Listener<'c>> {
+    pub(crate) fn find_listener_by<'c>(&'c self, mut is_it: impl FnMut(Listener<'c>) -> bool) -> Option<Listener<'c>> {
         // SAFETY: under (lock): the list links living listeners only.
         let mut next = unsafe { Listener::from_raw(*List::Listen.head().cast::<*mut tcp_pcb_listen>()) };
         while let Some(listener) = next {
@@ -94,7 +91,7 @@ impl Core {
     /// The listener at an address that C gave us, if there is one.
     #[inline(never)]
     pub(crate) fn find_listener(&self, ptr: *const tcp_pcb_listen) -> Option<Listener<'_>> {
-        self.find_listener_by(&mut |listener| core::ptr::eq(listener.as_ptr(), ptr))
+        self.find_listener_by(|listener| core::ptr::eq(listener.as_ptr(), ptr))
     }
 
     /// Puts a listener in front.
