@@ -18,6 +18,31 @@
 #error "MEMP_NUM_TCP_PCB must be at most 65534 with the Rust TCP core (lwipopts.h)"
 #endif
 
+/* What the archive was built for: sizes of a PCB, a listening PCB and a segment, and how many PCBs there are. */
+const u16_t lwip_tcp_rust_layout[4] = {
+  LWIP_MEM_ALIGN_SIZE(sizeof(struct tcp_pcb)), LWIP_MEM_ALIGN_SIZE(sizeof(struct tcp_pcb_listen)),
+  LWIP_MEM_ALIGN_SIZE(sizeof(struct tcp_seg)), MEMP_NUM_TCP_PCB
+};
+
+/*
+ * Whether that is what lwIP, which it is linked with, was built for: its pools tell. A prebuilt archive may have been made
+ * with another lwipopts.h.
+ */
+u8_t lwip_tcp_rust_fits_lwip(void)
+{
+  u8_t fits = memp_pools[MEMP_TCP_PCB]->size == lwip_tcp_rust_layout[0] &&
+              memp_pools[MEMP_TCP_PCB_LISTEN]->size == lwip_tcp_rust_layout[1] &&
+              memp_pools[MEMP_TCP_SEG]->size == lwip_tcp_rust_layout[2];
+#if !MEMP_MEM_MALLOC
+  fits = fits && memp_pools[MEMP_TCP_PCB]->num == lwip_tcp_rust_layout[3];
+#endif
+  if (!fits) {
+    LWIP_PLATFORM_DIAG(("lwip_tcp_rust: this archive was built for another lwipopts.h or other compiler flags than lwIP: "
+                        "TCP stays off. Build both with the same ones.\n"));
+  }
+  return fits;
+}
+
 void *lwip_tcp_rust_memp_malloc(memp_t pool)
 {
   return memp_malloc(pool);

@@ -201,6 +201,7 @@ enum lwip_tcp_rust_switches {
 /*
  * Bodies, in wrapper.c, for what lwIP has as a macro.
  */
+u8_t lwip_tcp_rust_fits_lwip(void);
 void *lwip_tcp_rust_memp_malloc(memp_t pool);
 void *lwip_tcp_rust_memp_zalloc(memp_t pool, u16_t size);
 void lwip_tcp_rust_memzero(void *mem, u16_t size);

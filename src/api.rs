@@ -15,6 +15,7 @@ use crate::wire::{Flags, SeqNum};
 
 /// tcp_init.
 pub(crate) fn init(core: &Core) {
+    core.check_layouts();
     cm::draw_secret(core);
     core.set_ports_chosen(core.random());
 }

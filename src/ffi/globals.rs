@@ -94,6 +94,8 @@ struct Private {
     input_closed: bool,
     /// tcp_write failed for lack of memory on some connection since memory last came back.
     memory_wanted: bool,
+    /// lwIP has the struct layouts that this archive was built for: checked by tcp_init, without which nothing works.
+    fits_lwip: bool,
     /// A segment was freed since then.
     memory_returned: bool,
     /// Next id of tcp_ext_arg_alloc_id.
@@ -109,6 +111,7 @@ static mut PRIVATE: Private = Private {
     timer_round: 0,
     input_closed: false,
     memory_wanted: false,
+    fits_lwip: false,
     memory_returned: false,
     #[cfg(lwip_tcp_pcb_ext_args)]
     ext_arg_id: 0,
@@ -148,6 +151,8 @@ variables! {
     input_closed, set_input_closed: bool = PRIVATE.input_closed;
     /// See [`Private::memory_wanted`].
     memory_wanted, set_memory_wanted: bool = PRIVATE.memory_wanted;
+    /// See [`Private::fits_lwip`].
+    fits_lwip, set_fits_lwip: bool = PRIVATE.fits_lwip;
     /// See [`Private::memory_returned`].
     memory_returned, set_memory_returned: bool = PRIVATE.memory_returned;
     /// See [`Private::ports_chosen`].
@@ -175,6 +180,12 @@ pub(crate) fn note_memory_returned() {
 }
 
 impl Core {
+    /// Compares the struct layouts of both sides; says so through LWIP_PLATFORM_DIAG if they differ.
+    pub(crate) fn check_layouts(&self) {
+        // SAFETY: a function of wrapper.c without preconditions.
+        self.set_fits_lwip(unsafe { super::bindings::lwip_tcp_rust_fits_lwip() != 0 });
+    }
+
     /// tcp_timer_needed: lwIP's timers.c is to run our timers.
     pub(crate) fn timer_needed(&self) {
         // SAFETY: (lock)

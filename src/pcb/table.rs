@@ -220,6 +220,9 @@ mod by_address {
 impl Core {
     /// A PCB from lwIP's pool, all zero, on no list; none if the pool is empty.
     pub(crate) fn allocate(&self) -> Option<Pcb<'_>> {
+        if !self.fits_lwip() {
+            return None;
+        }
         #[cfg(memp_mem_malloc)]
         if !by_address::has_room() {
             return None;
