@@ -49,6 +49,8 @@ lwip_tcp_rust_quote = '$(subst ','\'',$(1))'
 
 # cargo itself knows best what is old (Rust sources, lwipopts.h and all it includes, flags), and leaves the archive alone if
 # nothing is. CC is for wrapper.c: TARGET_CC when cross-compiling, since the host's CC builds what runs during the build.
+# The first target of the project that includes this stays its default goal.
+lwip_tcp_rust_goal := $(.DEFAULT_GOAL)
 .PHONY: lwip_tcp_rust_FORCE
 lwip_tcp_rust_FORCE:
 $(LWIP_TCP_RUST_LIB): lwip_tcp_rust_FORCE
@@ -59,6 +61,7 @@ $(LWIP_TCP_RUST_LIB): lwip_tcp_rust_FORCE
 	$(if $(LWIP_TCP_RUST_TARGET),TARGET_CC,CC)=$(call lwip_tcp_rust_quote,$(CC)) \
 	$(CARGO) build --lib --profile $(LWIP_TCP_RUST_PROFILE) $(if $(LWIP_TCP_RUST_TARGET),--target $(LWIP_TCP_RUST_TARGET)) \
 	--target-dir $(call lwip_tcp_rust_quote,$(abspath $(LWIP_TCP_RUST_TARGET_DIR))) $(CARGOFLAGS)
+.DEFAULT_GOAL := $(lwip_tcp_rust_goal)
 
 else
 LWIP_TCP_RUST_LIB :=

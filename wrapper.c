@@ -241,10 +241,6 @@ void lwip_tcp_rust_assert(u8_t what)
     "TCP: invalid pcb",
     "TCP: called for a pcb that is closed, freed or not one of ours",
     "TCP: called for a listening pcb",
-    "TCP: invalid argument",
-    "TCP: more received data acknowledged than was delivered",
-    "TCP: accepts_pending out of range",
-    "TCP: valid queue length",
     "TCP: options not filled",
     "TCP: increase LWIP_TCP_PCB_NUM_EXT_ARGS in lwipopts.h"
   };

@@ -67,7 +67,7 @@ fn give_up_one(core: &mut Core, list: List, rank: impl Fn(Pcb<'_>) -> u8) {
     }
 }
 
-/// tcp_bind: ERR_VAL if not CLOSED, or bound already; ERR_USE if the port is taken; ERR_BUF if none is free.
+/// tcp_bind: ERR_VAL if not CLOSED; ERR_USE if the port is taken; ERR_BUF if none is free.
 pub(crate) fn bind(core: &Core, pcb: Pcb<'_>, addr: OwnedAddr, port: u16) -> Result {
     if pcb.state() != State::Closed {
         return Err(Error::VAL);

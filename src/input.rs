@@ -390,7 +390,7 @@ fn on_segment_in_syn_sent(core: &mut Core, id: PcbId, segment: &Segment) -> Outc
     if segment.has(Flags::RST) {
         return if ack == pcb.snd_nxt() { Outcome::Reset } else { Outcome::Deliver };
     }
-    if segment.has(Flags::ACK) && !(acceptable && segment.has(Flags::SYN)) {
+    if segment.has(Flags::ACK) && !acceptable {
         // An old connection's segment: reset that, and try again at once.
         answer_with_reset(core, segment);
         retry_syn(core, id);

@@ -83,14 +83,17 @@ impl Algorithm for NewReno {
     }
 
     fn on_timeout(cc: &Cc<'_>) {
-        cc.set_ssthresh(halved(cc));
+        // RFC 5681 3.1: the first timeout of a segment decides.
+        if cc.nrtx() == 0 {
+            cc.set_ssthresh(halved(cc));
+        }
         // The loss window of RFC 5681 3.1.
         cc.set_cwnd(cc.mss().into());
         cc.set_bytes_acked(0);
     }
 }
 
-/// Half of what may be in flight, and at least two segments (RFC 5681, equation 4).
+/// Half of what may be in flight, and at least two segments: RFC 5681, equation 4, with lwIP's measure of FlightSize.
 fn halved(cc: &Cc<'_>) -> Wnd {
     let window = cc.cwnd().min(cc.snd_wnd());
     (window / 2).max(Wnd::from(cc.mss()).saturating_mul(2))

@@ -109,7 +109,7 @@ pub(crate) fn on_window_announced(pcb: Pcb<'_>, seq: SeqNum, ack: SeqNum, window
     let fc = own(pcb);
     let edge = pcb.snd_wl2() + u32::from(pcb.snd_wnd());
     let newer = pcb.snd_wl1().lt(seq) || (pcb.snd_wl1() == seq && pcb.snd_wl2().le(ack));
-    if newer || (pcb.snd_wl2() == ack && window > pcb.snd_wnd()) {
+    if newer {
         fc.set_snd_wnd(window);
         if pcb.snd_wnd_max() < window {
             fc.set_snd_wnd_max(window);

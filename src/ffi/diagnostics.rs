@@ -11,10 +11,6 @@ pub(crate) enum Assertion {
     InvalidPcb,
     DeadPcb,
     ListeningPcb,
-    InvalidArgument,
-    OverReceived,
-    AcceptsPending,
-    QueueLength,
     OptionsNotFilled,
     ExtArgId,
 }

@@ -274,7 +274,7 @@ beside! {
     ConnectionManagement {
         /// The second (in slow ticks) that the challenge ACKs below were sent in.
         challenge_tick: u16, set_challenge_tick;
-        /// Challenge ACKs sent in that second (RFC 5961 10).
+        /// Challenge ACKs sent in that second (RFC 5961 7).
         challenges: u8, set_challenges;
         /// 1 if it was opened by tcp_connect.
         active_open: u8, set_active_open;

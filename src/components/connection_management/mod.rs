@@ -28,8 +28,11 @@ fn own(pcb: Pcb<'_>) -> Cm<'_> {
     Own::new(pcb, owner())
 }
 
-/// The MSS before the peer has said anything (RFC 9293 3.7.1, MUST-15).
-const INITIAL_MSS: u16 = if config::TCP_MSS > 536 { 536 } else { config::TCP_MSS as u16 };
+/// The MSS of a peer that does not tell it (RFC 9293 3.7.1, MUST-15).
+fn initial_mss(pcb: Pcb<'_>) -> u16 {
+    let of_version = if pcb.remote_ip().is_v6() { 1220 } else { 536 };
+    of_version.min(config::TCP_MSS as u16)
+}
 
 /// No peer's MSS is smaller: a tiny one would only multiply segments (CVE-2019-11479), or leave no room for options.
 const MIN_MSS: u16 = 64;
@@ -44,7 +47,7 @@ pub(crate) fn init(pcb: Pcb<'_>, core: &Core, prio: u8) {
     let cm = own(pcb);
     cm.set_prio(prio);
     cm.set_ttl(config::TCP_TTL as u8);
-    cm.set_mss(INITIAL_MSS);
+    cm.set_mss(initial_mss(pcb));
     cm.set_tmr(core.ticks());
     cm.set_last_timer(core.timer_round());
     #[cfg(lwip_callback_api)]
@@ -209,7 +212,7 @@ pub(crate) fn on_connect(pcb: Pcb<'_>, iss: SeqNum) {
     let cm = own(pcb);
     cm.set_active_open(1);
     cm.set_iss(iss);
-    cm.set_mss(INITIAL_MSS);
+    cm.set_mss(initial_mss(pcb));
 }
 
 /// A SYN reached a listener: `pcb` is to become the connection.
@@ -219,6 +222,7 @@ pub(crate) fn on_syn_in_listen(pcb: Pcb<'_>, listener: Listener<'_>, local: Owne
     cm.set_remote_ip(remote);
     cm.set_local_port(listener.local_port());
     cm.set_remote_port(port);
+    cm.set_mss(initial_mss(pcb));
     cm.set_callback_arg(listener.callback_arg());
     cm.set_so_options(listener.so_options() & c::SOF_INHERITED as u8);
     cm.set_netif_idx(listener.netif_idx());
@@ -332,7 +336,7 @@ pub(crate) fn on_listener_closed(pcb: Pcb<'_>) {
     own(pcb).set_listener(None);
 }
 
-/// RFC 5961 10: may one more challenge ACK go out now? The limit is the connection's own, not a global counter, which
+/// RFC 5961 7: may one more challenge ACK go out now? The limit is the connection's own, not a global counter, which
 /// would tell an attacker about other connections (CVE-2016-5696).
 pub(crate) fn may_challenge(pcb: Pcb<'_>, now: u32) -> bool {
     const PER_SECOND: u32 = 1000 / config::TCP_SLOW_INTERVAL;
@@ -400,7 +404,8 @@ pub(crate) enum KeepAlive {
 /// A slow tick of keep-alive.
 pub(crate) fn keep_alive(pcb: Pcb<'_>, now: u32) -> KeepAlive {
     let enabled = u32::from(pcb.so_options()) & c::SOF_KEEPALIVE != 0;
-    if !enabled || !matches!(pcb.state(), State::Established | State::CloseWait) {
+    // RFC 9293 3.8.4, MUST-26: what is in flight is probe enough.
+    if !enabled || !pcb.unacked_is_empty() || !matches!(pcb.state(), State::Established | State::CloseWait) {
         return KeepAlive::Quiet;
     }
     #[cfg(lwip_tcp_keepalive)]

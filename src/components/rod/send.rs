@@ -202,11 +202,12 @@ pub(crate) fn on_timing(pcb: Pcb<'_>, seq: SeqNum, now: u32, first: bool) {
     if pcb.rtime() < 0 {
         rod.set_rtime(0);
     }
-    if pcb.rttest() == 0 {
-        rod.set_rttest(now);
-        rod.set_rtseq(seq);
-    }
-    if !first {
+    if first {
+        if pcb.rttest() == 0 {
+            rod.set_rttest(now);
+            rod.set_rtseq(seq);
+        }
+    } else {
         rod.set_retransmissions(pcb.retransmissions().saturating_add(1));
     }
 }
