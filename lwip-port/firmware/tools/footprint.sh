@@ -127,7 +127,7 @@ backlog on.
 
 Code and constants (bytes) that the linker took for TCP into the firmware of lwip-port/firmware, with \`--gc-sections\`, by the
 map file: for C of tcp.c, tcp_in.c and tcp_out.c, for Rust of the archive, whatever is in it. With assertions, most of the
-difference is C's messages: 130 texts, each with file name and line; the core has nine.
+difference is the texts of C's messages, which the core does not have one by one. The cells without assertions compare code.
 
 $(table_flash)
 
