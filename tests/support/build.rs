@@ -22,7 +22,9 @@ fn main() {
         build.flag(flag);
     }
     if let Err(error) = build.try_compile("lwip_memory") {
-        println!("cargo::error=lwIP's memory management does not compile (LWIP_DIR, LWIP_INCLUDE_DIRS, LWIP_CFLAGS): {error}");
+        println!(
+            "cargo::error=lwIP's memory management does not compile (LWIP_DIR, LWIP_INCLUDE_DIRS, LWIP_CFLAGS): {error}"
+        );
         exit(1);
     }
 }

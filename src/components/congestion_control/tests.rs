@@ -1,1 +1,159 @@
 //! Congestion control against RFC 5681, RFC 6582 and RFC 3465.
+
+use super::*;
+use crate::components::{connection_management as cm, flow_control, rod};
+use crate::pcb::PcbId;
+use crate::pcb::tests::{Bench, bench};
+use crate::wire::SeqNum;
+use proptest::prelude::*;
+
+/// A connection with this MSS and this window of the peer; nothing is in flight.
+fn established(bench: &mut Bench, mss: u16, window: Wnd) -> PcbId {
+    let id = bench.new_pcb();
+    let pcb = bench.core.get(id).expect("it lives");
+    cm::limit_mss(pcb, mss);
+    rod::on_syn_in_listen(pcb, SeqNum::new(0), SeqNum::new(0));
+    let window = u32::from(window).min(0xffff) as u16;
+    flow_control::on_syn(pcb, SeqNum::new(0), window, Some(SeqNum::new(0)));
+    on_established(pcb);
+    id
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Ack { octets: u16, after_timeout: bool },
+    FastRetransmit,
+    DuplicateAck,
+    PartialAck(u16),
+    Recovered,
+    Timeout,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        6 => (1u16.., any::<bool>()).prop_map(|(octets, after_timeout)| Event::Ack { octets, after_timeout }),
+        1 => Just(Event::FastRetransmit),
+        3 => Just(Event::DuplicateAck),
+        1 => (1u16..).prop_map(Event::PartialAck),
+        1 => Just(Event::Recovered),
+        1 => Just(Event::Timeout),
+    ]
+}
+
+fn apply(pcb: Pcb<'_>, event: Event) {
+    match event {
+        Event::Ack { octets, after_timeout } => on_ack(pcb, octets.into(), after_timeout),
+        Event::FastRetransmit => on_fast_retransmit(pcb),
+        Event::DuplicateAck => on_duplicate_ack(pcb),
+        Event::PartialAck(octets) => on_partial_ack(pcb, octets.into()),
+        Event::Recovered => on_recovered(pcb),
+        Event::Timeout => on_timeout(pcb),
+    }
+}
+
+proptest! {
+    /// Whatever happens, in whatever order: cwnd is never zero and grows by no more per event than RFC 5681 allows, and
+    /// ssthresh stays at two segments or more once it was set (equation 4).
+    #[test]
+    fn cwnd_and_ssthresh_stay_in_their_bounds(
+        mss in 1u16..=9000, window: u16, events in proptest::collection::vec(event(), 1..200),
+    ) {
+        let mut bench = bench();
+        let id = established(&mut bench, mss, window.into());
+        let pcb = bench.core.get(id).expect("it lives");
+        let segment = u64::from(mss);
+        let mut lost = false;
+        for event in events {
+            let (before, ssthresh) = (u64::from(pcb.cwnd()), u64::from(pcb.ssthresh()));
+            apply(pcb, event);
+            let (after, limit) = (u64::from(pcb.cwnd()), u64::from(Wnd::MAX));
+            prop_assert!(after > 0);
+            match event {
+                Event::Ack { octets, after_timeout } if before < ssthresh => {
+                    // RFC 3465 2.1, 2.3: by what was acknowledged, L segments at most.
+                    let most = if after_timeout { segment } else { 2 * segment };
+                    prop_assert_eq!(after, (before + u64::from(octets).min(most)).min(limit));
+                }
+                Event::Ack { .. } => prop_assert!(after == before || after == (before + segment).min(limit)),
+                Event::DuplicateAck => prop_assert!(after >= before && after <= before + segment),
+                Event::PartialAck(_) => prop_assert!(after <= before.max(segment) + segment),
+                Event::FastRetransmit => prop_assert!(after <= (u64::from(pcb.ssthresh()) + 3 * segment).min(limit)),
+                Event::Recovered => prop_assert_eq!(after, ssthresh),
+                Event::Timeout => prop_assert_eq!(after, segment),
+            }
+            lost |= matches!(event, Event::FastRetransmit | Event::Timeout);
+            prop_assert!(!lost || u64::from(pcb.ssthresh()) >= (2 * segment).min(limit));
+        }
+    }
+
+    /// RFC 3465 2.2: in congestion avoidance one window's worth of acknowledged octets opens the window by one segment,
+    /// into however many ACKs it is divided.
+    #[test]
+    fn division_of_acks_gains_nothing(mss in 64u16..=1460, parts in 1u32..50) {
+        let mut bench = bench();
+        let id = established(&mut bench, mss, 0xffff);
+        let pcb = bench.core.get(id).expect("it lives");
+        on_fast_retransmit(pcb);
+        on_recovered(pcb);
+        let start = pcb.cwnd();
+        prop_assert_eq!(start, pcb.ssthresh());
+        let mut left = u32::from(start);
+        for part in (1..=parts).rev() {
+            prop_assert_eq!(pcb.cwnd(), start);
+            let octets = if part == 1 { left } else { left / part };
+            on_ack(pcb, wnd(octets), false);
+            left -= octets;
+        }
+        prop_assert_eq!(pcb.cwnd(), start + Wnd::from(mss));
+        prop_assert_eq!(pcb.bytes_acked(), 0);
+    }
+
+    /// RFC 6582 3.2, step 3: a partial ACK deflates by what it covers, less one segment.
+    #[test]
+    fn partial_acks_deflate(mss in 64u16..=1460, inflation in 0u16..20, acked in 1u16..20_000) {
+        let mut bench = bench();
+        let id = established(&mut bench, mss, 0xffff);
+        let pcb = bench.core.get(id).expect("it lives");
+        on_fast_retransmit(pcb);
+        own(pcb).set_cwnd(pcb.cwnd() + Wnd::from(inflation) * Wnd::from(mss));
+        let before = u32::from(pcb.cwnd());
+        on_partial_ack(pcb, acked.into());
+        let added = if acked >= mss { u32::from(mss) } else { 0 };
+        let wished = before.saturating_sub(acked.into()) + added;
+        prop_assert_eq!(u32::from(pcb.cwnd()), wished.max(mss.into()));
+        on_recovered(pcb);
+        prop_assert_eq!(pcb.cwnd(), pcb.ssthresh());
+    }
+}
+
+/// RFC 3390: min(4 MSS, max(2 MSS, 4380 octets)).
+#[test]
+fn initial_windows() {
+    let mut bench = bench();
+    for (mss, window) in [(64, 256), (536, 2144), (1095, 4380), (1460, 4380), (2190, 4380), (4312, 8624), (9000, 18000)]
+    {
+        let id = established(&mut bench, mss, 0xffff);
+        let pcb = bench.core.get(id).expect("it lives");
+        assert_eq!(u32::from(pcb.cwnd()), window, "MSS {mss}");
+        bench.core.free(id);
+    }
+}
+
+/// RFC 5681 3.2, step 4: each further duplicate ACK inflates by a segment; but no more can have left the network than was
+/// in flight, however many ACKs a peer makes up (Savage 1999).
+#[test]
+fn spoofed_duplicate_acks_inflate_no_further_than_what_is_in_flight() {
+    let mut bench = bench();
+    let id = established(&mut bench, 1000, 0xffff);
+    let pcb = bench.core.get(id).expect("it lives");
+    // Ten thousand octets in flight.
+    rod::on_probe(pcb, SeqNum::new(9_999));
+    assert_eq!(pcb.snd_nxt() - pcb.lastack(), 10_000);
+    on_fast_retransmit(pcb);
+    let (ssthresh, start) = (pcb.ssthresh(), pcb.cwnd());
+    assert_eq!(start, ssthresh + 3000);
+    for inflated in 1..=100 {
+        on_duplicate_ack(pcb);
+        assert_eq!(pcb.cwnd(), (start + inflated * 1000).min(ssthresh + 10_000));
+    }
+}

@@ -1,6 +1,6 @@
 //! Handles and the table of PCBs.
 
-use super::super::table::{ENTRIES, id_of, number_of, pcb_of};
+use super::super::table::{ENTRIES, entry_at, number_of, pcb_of};
 use super::bench;
 use crate::ffi::bindings::tcp_pcb;
 use crate::pcb::{PcbId, State};
@@ -67,7 +67,7 @@ proptest! {
         for candidate in candidates.into_iter().chain(ids.iter().map(|id| id.as_ptr())) {
             let found = bench.core.find(candidate);
             prop_assert_eq!(found.is_some(), living.contains(&candidate));
-            prop_assert_eq!(id_of(candidate).is_some(), living.contains(&candidate));
+            prop_assert_eq!(entry_at(candidate).is_some(), living.contains(&candidate));
         }
     }
 }

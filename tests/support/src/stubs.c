@@ -39,6 +39,17 @@ void lwip_memory_reset(void)
   stats_init();
   mem_init();
   memp_init();
+#if LWIP_STATS && MEMP_STATS
+  {
+    /* These lie with the pools. */
+    int i;
+    for (i = 0; i < MEMP_MAX; i++) {
+      lwip_stats.memp[i]->used = 0;
+      lwip_stats.memp[i]->max = 0;
+      lwip_stats.memp[i]->err = 0;
+    }
+  }
+#endif
 }
 
 u32_t sys_now(void)
