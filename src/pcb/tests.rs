@@ -1,5 +1,6 @@
 //! Tests of handles, table and index; and what the components' tests need to get at PCBs and segments.
 
+mod index;
 mod table;
 
 use super::table::{ENTRIES, pcb_of};
@@ -26,8 +27,8 @@ pub(crate) fn bench() -> Bench {
     clear(&mut core);
     // SAFETY: no PCB is left, hence no segment or pbuf either.
     unsafe { memory.reset() };
-    core.set_secret([0x0706_0504, 0x0302_0100, 0x0f0e_0d0c, 0x0b0a_0908]);
-    core.set_ports_chosen(0);
+    core.check_layouts();
+    crate::api::init(&core);
     core.set_ticks(1);
     core.set_input_pcb(null_mut());
     Bench { core, memory }
@@ -90,6 +91,23 @@ pub(crate) fn hold(seg: Seg<'_>) -> Pbuf {
         c::pbuf_ref(p);
         Pbuf::from_raw(p).expect("a segment has pbufs")
     }
+}
+
+/// The octets of a chain of pbufs.
+pub(crate) fn octets_of(p: &Pbuf) -> Vec<u8> {
+    let mut octets = std::vec![0; usize::from(p.tot_len())];
+    // SAFETY: (pbuf): `octets` takes the whole chain.
+    let copied = unsafe { c::pbuf_copy_partial(p.as_ptr(), octets.as_mut_ptr().cast(), p.tot_len(), 0) };
+    assert_eq!(copied, p.tot_len());
+    octets
+}
+
+/// The data of a segment, which are the last octets of its pbufs.
+pub(crate) fn data_of(seg: Seg<'_>) -> Vec<u8> {
+    // SAFETY: (queue), (pbuf): looked at, and left to the segment.
+    let p = core::mem::ManuallyDrop::new(unsafe { Pbuf::from_raw((*seg.as_ptr()).p) }.expect("a segment has pbufs"));
+    let mut octets = octets_of(&p);
+    octets.split_off(octets.len() - usize::from(seg.len()))
 }
 
 /// An address of the IP version that the configuration has, IPv4 if both; the same for the same `number`.

@@ -1,0 +1,316 @@
+//! Reassembly and SACK generation against a model that knows, octet by octet, what has arrived.
+
+use super::*;
+use crate::pcb::tests::{data_of, octets_of};
+use crate::wire::{Flags, HEADER_LEN, Header};
+use std::collections::BTreeSet;
+
+/// Octets that the peer sends in all.
+const LEN: u32 = 600;
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// A segment of `len` octets from `start` on, in up to three pbufs, with the FIN if it reaches the end.
+    Segment { start: u32, len: u32, cuts: (u16, u16) },
+    /// One that starts where the receiver waits, give or take some octets.
+    Next { offset: i32, len: u32, cuts: (u16, u16) },
+    /// The application consumes.
+    Consume(u16),
+    /// Memory is short: what is queued is given up.
+    FreeQueue,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let cuts = || (0u16..80, 0u16..80);
+    prop_oneof![
+        8 => (0..LEN, 0u32..100, cuts()).prop_map(|(start, len, cuts)| Step::Segment { start, len, cuts }),
+        4 => (-30i32..60, 0u32..100, cuts()).prop_map(|(offset, len, cuts)| Step::Next { offset, len, cuts }),
+        1 => (LEN - 50..=LEN, cuts()).prop_map(|(start, cuts)| Step::Segment { start, len: LEN, cuts }),
+        2 => any::<u16>().prop_map(Step::Consume),
+        1 => prop::bool::weighted(0.2).prop_map(|free| if free { Step::FreeQueue } else { Step::Consume(1) }),
+    ]
+}
+
+/// A segment as tcp_input hands it over: the header lies before the data in the first pbuf.
+fn segment(first: SeqNum, start: u32, octets: &[u8], cuts: (u16, u16), fin: bool) -> Option<Incoming> {
+    let mut pieces = Vec::new();
+    let mut left = octets;
+    for cut in [cuts.0, cuts.1] {
+        let (piece, rest) = left.split_at(usize::from(cut).min(left.len()));
+        pieces.push(piece);
+        left = rest;
+    }
+    pieces.push(left);
+    let mut data: Option<Pbuf> = None;
+    for piece in pieces {
+        let header = if data.is_none() { HEADER_LEN } else { 0 };
+        let mut p = Pbuf::alloc(Layer::Ip, header + piece.len() as u16)?;
+        p.first_mut()[usize::from(header)..].copy_from_slice(piece);
+        match &mut data {
+            Some(data) => data.cat(p),
+            None => data = Some(p),
+        }
+    }
+    let mut data = data?;
+    let flags = if fin { Flags::ACK | Flags::FIN } else { Flags::ACK };
+    let header = Header { src: 1, dst: 2, seq: first + start, ack: SeqNum::new(0), len: HEADER_LEN, flags, wnd: 0 };
+    header.emit(data.first_mut().first_chunk_mut()?);
+    let header = data.payload().cast();
+    data.trim_front(HEADER_LEN);
+    Some(Incoming { seq: first + start, data, fin, header })
+}
+
+/// What the receiver should know.
+struct Model {
+    first: SeqNum,
+    fin: bool,
+    /// Octets that are in order, counted from the first.
+    next: u32,
+    /// Octets behind them that are kept.
+    kept: BTreeSet<u32>,
+    fin_kept: bool,
+    /// The FIN is in order.
+    done: bool,
+    #[cfg(lwip_tcp_sack_out)]
+    sacks: Vec<(u32, u32)>,
+}
+
+impl Model {
+    /// The part of a segment that the window takes: octets, and whether the FIN is in it.
+    fn trim(&self, start: u32, end: u32, fin: bool, window: u32) -> (u32, u32, bool) {
+        let edge = self.next + window;
+        (start.max(self.next), end.min(edge).max(start.max(self.next)), fin && end < edge)
+    }
+
+    /// Takes what `trim` has left, and says how many octets became in order.
+    fn take(&mut self, start: u32, end: u32, fin: bool) -> u32 {
+        self.kept.extend(start..end);
+        self.fin_kept |= fin;
+        let before = self.next;
+        while self.kept.remove(&self.next) {
+            self.next += 1;
+        }
+        self.done = self.fin_kept && self.next == LEN;
+        self.next - before
+    }
+
+    /// The run of kept octets that `at` is in, or behind.
+    #[cfg(lwip_tcp_sack_out)]
+    fn run(&self, at: u32) -> Option<(u32, u32)> {
+        let mut left = at;
+        while left > 0 && self.kept.contains(&(left - 1)) {
+            left -= 1;
+        }
+        let mut right = at;
+        while self.kept.contains(&right) {
+            right += 1;
+        }
+        (left < right).then_some((left, right))
+    }
+
+    /// RFC 2018 4: the block with the segment that brings the ACK about comes first, then those reported before.
+    #[cfg(lwip_tcp_sack_out)]
+    fn on_out_of_order(&mut self, at: u32) {
+        let Some(block) = self.run(at) else { return };
+        self.sacks.retain(|old| old.1 < block.0 || block.1 < old.0);
+        self.sacks.insert(0, block);
+        self.sacks.truncate(crate::ffi::config::LWIP_TCP_MAX_SACK_NUM as usize);
+    }
+
+    fn check(&self, pcb: Pcb<'_>) -> Result<(), TestCaseError> {
+        prop_assert_eq!(pcb.rcv_nxt(), self.first + self.next + u32::from(self.done));
+        let mut rod = own(pcb);
+        let mut queue = rod.ooseq();
+        let (mut queued, mut fin_queued, mut last) = (BTreeSet::new(), false, None::<u32>);
+        while let Some(seg) = queue.current() {
+            let (start, len) = (seg.received_seq() - self.first, u32::from(seg.len()));
+            prop_assert!(!fin_queued, "a segment behind a FIN");
+            prop_assert!(last.is_none_or(|last| last <= start), "out of order, or overlapping");
+            prop_assert!(start >= self.next, "a segment that was received already");
+            fin_queued = seg.flags().has(Flags::FIN);
+            prop_assert!(!fin_queued || start + len == LEN);
+            prop_assert_eq!(data_of(seg), &stream()[start as usize..][..len as usize]);
+            queued.extend(start..start + len);
+            last = Some(start + len);
+            queue.advance();
+        }
+        prop_assert_eq!(&queued, &self.kept);
+        prop_assert_eq!(fin_queued, self.fin_kept && !self.done);
+        #[cfg(lwip_tcp_sack_out)]
+        {
+            let reported: Vec<_> = blocks_to_report(pcb, 40)
+                .map(|block| (SeqNum::new(block.left) - self.first, SeqNum::new(block.right) - self.first))
+                .collect();
+            prop_assert_eq!(&reported, &self.sacks);
+            prop_assert_eq!(blocks_to_report(pcb, 12).count(), self.sacks.len().min(1));
+            prop_assert_eq!(blocks_to_report(pcb, 11).count(), 0);
+        }
+        Ok(())
+    }
+}
+
+/// RFC 9293 3.10.7.4: some of it lies in the window.
+fn is_acceptable(pcb: Pcb<'_>, seq: SeqNum, len: u32) -> bool {
+    seq == pcb.rcv_nxt() || seq.within(pcb.rcv_nxt(), pcb.rcv_wnd().into()) || pcb.rcv_nxt().within(seq, len)
+}
+
+/// Hands a segment over, and compares what comes of it.
+fn arrive(
+    pcb: Pcb<'_>,
+    model: &mut Model,
+    start: u32,
+    len: u32,
+    cuts: (u16, u16),
+    got: &mut Vec<u8>,
+) -> Result<(), TestCaseError> {
+    let end = (start + len).min(LEN);
+    let fin = model.fin && end == LEN;
+    if model.done || !is_acceptable(pcb, model.first + start, end - start + u32::from(fin)) {
+        return Ok(());
+    }
+    let octets = &stream()[start as usize..end as usize];
+    let Some(incoming) = segment(model.first, start, octets, cuts, fin) else { return Ok(()) };
+    let window = u32::from(pcb.rcv_wnd());
+    let gap = !model.kept.is_empty() || model.fin_kept;
+    let (from, to, fin) = model.trim(start, end, fin, window);
+    let in_order = from == model.next && (from < to || fin);
+    let new = model.take(from, to, fin);
+    #[cfg(lwip_tcp_sack_out)]
+    if in_order {
+        let next = model.next;
+        model.sacks.retain(|block| block.1 > next);
+    } else if from < to || fin {
+        model.on_out_of_order(from);
+    }
+    let received = receive(pcb, incoming);
+    flow_control::on_received(pcb, received.seq_len);
+    prop_assert_eq!(received.fin, model.done);
+    prop_assert_eq!(received.seq_len, new + u32::from(model.done));
+    prop_assert_eq!(u32::from(pcb.rcv_wnd()), window - new - u32::from(model.done));
+    // RFC 5681 4.2: an immediate ACK for what is out of order, and for what fills a gap.
+    let wish = match (in_order, gap) {
+        (false, _) => "immediate",
+        (true, true) => "soon",
+        (true, false) => "delayed",
+    };
+    let got_wish = match received.ack {
+        AckWish::Immediate => "immediate",
+        AckWish::Soon => "soon",
+        AckWish::Delayed => "delayed",
+    };
+    prop_assert_eq!(got_wish, wish);
+    if let Some(data) = received.data {
+        prop_assert!(data.tot_len() > 0);
+        got.extend(octets_of(&data));
+    }
+    prop_assert_eq!(got.len() as u32, model.next);
+    model.check(pcb)
+}
+
+fn new_model(pcb: Pcb<'_>, fin: bool, sack: bool) -> Model {
+    #[cfg(lwip_tcp_sack_out)]
+    if sack {
+        cm::on_syn_options(pcb, &crate::wire::Options { sack_permitted: true, ..Default::default() });
+    }
+    let _ = sack;
+    Model {
+        first: pcb.rcv_nxt(),
+        fin,
+        next: 0,
+        kept: BTreeSet::new(),
+        fin_kept: false,
+        done: false,
+        #[cfg(lwip_tcp_sack_out)]
+        sacks: Vec::new(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+
+    /// Whatever the order, overlap, duplication, place of the FIN, size of the window and layout in memory: what comes out
+    /// is the stream, and what is kept is what the model says.
+    #[test]
+    fn what_comes_out_is_the_stream(
+        first: u32, window in 0u16..700, fin: bool, steps in proptest::collection::vec(step(), 1..35),
+    ) {
+        let mut bench = bench();
+        let id = connected(&mut bench, 536, SeqNum::new(first), SeqNum::new(0));
+        let pcb = bench.core.get(id).expect("it lives");
+        flow_control::on_received(pcb, u32::from(pcb.rcv_wnd()) - u32::from(window));
+        let mut model = new_model(pcb, fin, true);
+        let mut got = Vec::new();
+        for step in steps {
+            match step {
+                Step::Segment { start, len, cuts } => arrive(pcb, &mut model, start, len, cuts, &mut got)?,
+                Step::Next { offset, len, cuts } => {
+                    let start = model.next.saturating_add_signed(offset).min(LEN);
+                    arrive(pcb, &mut model, start, len, cuts, &mut got)?;
+                }
+                Step::Consume(octets) => drop(flow_control::on_consumed(pcb, octets % 300)),
+                Step::FreeQueue => {
+                    free_ooseq(pcb);
+                    model.kept.clear();
+                    model.fin_kept = model.done;
+                    #[cfg(lwip_tcp_sack_out)]
+                    model.sacks.clear();
+                    model.check(pcb)?;
+                }
+            }
+            let queued = ooseq_len(pcb);
+            prop_assert_eq!(queued == 0, pcb.ooseq_is_empty());
+        }
+        prop_assert_eq!(&got, &stream()[..got.len()]);
+        bench.finish(id);
+    }
+
+    /// The peer repeats segments in random order until all are through: all of the stream comes out, and the FIN.
+    #[test]
+    fn a_shuffled_stream_is_complete_in_the_end(
+        first: u32, order in Just((0..LEN).step_by(20).collect::<Vec<_>>()).prop_shuffle(), len in 20u32..60,
+    ) {
+        let mut bench = bench();
+        let id = connected(&mut bench, 536, SeqNum::new(first), SeqNum::new(0));
+        let pcb = bench.core.get(id).expect("it lives");
+        let mut model = new_model(pcb, true, true);
+        let mut got = Vec::new();
+        for start in order {
+            arrive(pcb, &mut model, start, len, (7, 7), &mut got)?;
+        }
+        prop_assert!(model.done && pcb.ooseq_is_empty());
+        prop_assert_eq!(&got, &stream()[..LEN as usize]);
+        bench.finish(id);
+    }
+}
+
+/// Without memory for one more segment the queue stays as it was, and the segment is dropped as if it had been lost.
+#[test]
+fn without_memory_a_segment_is_dropped_and_the_rest_stays() {
+    let mut bench = bench();
+    let id = connected(&mut bench, 536, SeqNum::new(0), SeqNum::new(0));
+    let pcb = bench.core.get(id).expect("it lives");
+    let first = pcb.rcv_nxt();
+    let arrives = |start: u32| {
+        let octets = &stream()[start as usize..][..4];
+        let incoming = segment(first, start, octets, (2, 0), false)?;
+        Some(receive(pcb, incoming).data.map_or(0, |data| u32::from(data.tot_len())))
+    };
+    let mut queued = 0;
+    // Every second piece; sooner or later a pool is empty.
+    for start in (8..5000).step_by(8) {
+        if arrives(start).is_none() {
+            break;
+        }
+        let now = ooseq_len(pcb);
+        assert!(now == queued || now == queued + 1);
+        queued = now;
+    }
+    assert!(queued > 10, "only {queued} segments fitted");
+    assert!(!queued.is_multiple_of(600), "memory never ran out");
+    // The stream goes on all the same.
+    free_ooseq(pcb);
+    for start in (0..400).step_by(4) {
+        assert_eq!(arrives(start), Some(4));
+    }
+    bench.finish(id);
+}
