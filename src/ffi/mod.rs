@@ -19,6 +19,7 @@ mod exports;
 pub(crate) mod globals;
 pub mod introspection;
 pub(crate) mod ip;
+pub(crate) mod memory;
 pub(crate) mod pbuf;
 mod private_exports;
 

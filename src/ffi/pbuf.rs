@@ -1,6 +1,7 @@
 //! lwIP's packet buffers.
 
 use super::bindings as c;
+use super::memory::{get, set};
 use crate::wire::{HEADER_LEN, MAX_OPTIONS_LEN, SeqNum};
 use core::mem::ManuallyDrop;
 use core::ptr::{NonNull, null_mut};
@@ -54,7 +55,7 @@ impl Pbuf {
     pub(crate) fn reference(layer: Layer, data: AppData) -> Option<Self> {
         let p = Self::alloc_type(layer, data.len, c::pbuf_type_PBUF_ROM)?;
         // SAFETY: (pbuf): a PBUF_ROM pbuf is a struct pbuf_rom with the payload pointer at the same place.
-        unsafe { (*p.0.as_ptr()).payload = data.ptr.as_ptr().cast() };
+        unsafe { set!(p.0.as_ptr(), payload, data.ptr.as_ptr().cast()) };
         Some(p)
     }
 
@@ -71,13 +72,13 @@ impl Pbuf {
     /// Octets in the whole chain.
     pub(crate) fn tot_len(&self) -> u16 {
         // SAFETY: (pbuf)
-        unsafe { (*self.0.as_ptr()).tot_len }
+        unsafe { get!(self.0.as_ptr(), tot_len) }
     }
 
     /// Octets in the first member.
     pub(crate) fn len(&self) -> u16 {
         // SAFETY: (pbuf)
-        unsafe { (*self.0.as_ptr()).len }
+        unsafe { get!(self.0.as_ptr(), len) }
     }
 
     /// Members of the chain.
@@ -91,7 +92,7 @@ impl Pbuf {
         // SAFETY: (pbuf); the borrow ends before anybody else gets at the pbuf, since that takes `self`.
         unsafe {
             let p = self.0.as_ptr();
-            core::slice::from_raw_parts((*p).payload.cast::<u8>(), usize::from((*p).len))
+            core::slice::from_raw_parts(get!(p, payload).cast::<u8>(), usize::from(get!(p, len)))
         }
     }
 
@@ -100,7 +101,7 @@ impl Pbuf {
         // SAFETY: (pbuf); as in `first`. Only PBUF_RAM pbufs that we allocated are written.
         unsafe {
             let p = self.0.as_ptr();
-            core::slice::from_raw_parts_mut((*p).payload.cast::<u8>(), usize::from((*p).len))
+            core::slice::from_raw_parts_mut(get!(p, payload).cast::<u8>(), usize::from(get!(p, len)))
         }
     }
 
@@ -136,8 +137,8 @@ impl Pbuf {
         // SAFETY: (pbuf); a chain of one member only gets shorter.
         unsafe {
             let p = self.0.as_ptr();
-            (*p).len -= spare;
-            (*p).tot_len = (*p).len;
+            set!(p, len, get!(p, len) - spare);
+            set!(p, tot_len, get!(p, len));
         }
         spare
     }
@@ -150,14 +151,14 @@ impl Pbuf {
         let mut p = self.0.as_ptr();
         // SAFETY: (pbuf): `left` is at most the sum of the members' lengths, so the walk ends within the chain.
         unsafe {
-            while left > (*p).len {
-                left -= (*p).len;
-                (*p).tot_len = total;
-                (*p).len = 0;
-                if (*p).next.is_null() {
+            while left > get!(p, len) {
+                left -= get!(p, len);
+                set!(p, tot_len, total);
+                set!(p, len, 0);
+                if get!(p, next).is_null() {
                     return;
                 }
-                p = (*p).next;
+                p = get!(p, next);
             }
             c::pbuf_remove_header(p, usize::from(left));
         }
@@ -175,13 +176,13 @@ impl Pbuf {
 
     fn set_flag(&mut self, flag: u32) {
         // SAFETY: (pbuf)
-        unsafe { (*self.0.as_ptr()).flags |= flag as u8 };
+        unsafe { set!(self.0.as_ptr(), flags, get!(self.0.as_ptr(), flags) | flag as u8) };
     }
 
     /// Whether a FIN follows these data.
     pub(crate) fn has_fin(&self) -> bool {
         // SAFETY: (pbuf)
-        unsafe { u32::from((*self.0.as_ptr()).flags) & c::PBUF_FLAG_TCP_FIN != 0 }
+        unsafe { u32::from(get!(self.0.as_ptr(), flags)) & c::PBUF_FLAG_TCP_FIN != 0 }
     }
 
     /// Splits off what is more than `tot_len` can count or recv can take at once: 64 kB.
@@ -213,15 +214,15 @@ impl Pbuf {
     pub(crate) fn second_payload(&self) -> *mut u8 {
         // SAFETY: (pbuf)
         unsafe {
-            let next = (*self.0.as_ptr()).next;
-            if next.is_null() { null_mut() } else { (*next).payload.cast() }
+            let next = get!(self.0.as_ptr(), next);
+            if next.is_null() { null_mut() } else { get!(next, payload).cast() }
         }
     }
 
     /// Where the payload starts.
     pub(crate) fn payload(&self) -> *mut u8 {
         // SAFETY: (pbuf)
-        unsafe { (*self.0.as_ptr()).payload.cast() }
+        unsafe { get!(self.0.as_ptr(), payload).cast() }
     }
 }
 
@@ -343,16 +344,16 @@ pub(crate) fn sum_tail(p: &Pbuf, len: u16) -> Checksum {
     // SAFETY: (pbuf): the walk ends with the chain; `skip` is at most the member's length where it is added.
     unsafe {
         while !member.is_null() {
-            let in_member = (*member).len;
+            let in_member = get!(member, len);
             if skip < in_member {
-                let start = (*member).payload.cast::<u8>().add(usize::from(skip));
+                let start = get!(member, payload).cast::<u8>().add(usize::from(skip));
                 let count = in_member - skip;
                 sum = sum.append(!c::inet_chksum(start.cast(), count), count);
                 skip = 0;
             } else {
                 skip -= in_member;
             }
-            member = (*member).next;
+            member = get!(member, next);
         }
     }
     sum

@@ -237,7 +237,7 @@ macro_rules! beside {
                 #[inline]
                 pub(crate) fn $field(self) -> $ty {
                     // SAFETY: (live): its entry is in the table; (lock)
-                    unsafe { (&raw const (*table::beside(self.ptr)).$field).read() }
+                    unsafe { (&raw const (*self.entry.as_ptr()).beside.$field).read() }
                 }
             }
             #[allow(dead_code)]
@@ -246,7 +246,7 @@ macro_rules! beside {
                 #[inline]
                 pub(crate) fn $set(&self, value: $ty) {
                     // SAFETY: (live): its entry is in the table; (lock)
-                    unsafe { (&raw mut (*table::beside(self.pcb.ptr)).$field).write(value) }
+                    unsafe { (&raw mut (*self.pcb.entry.as_ptr()).beside.$field).write(value) }
                 }
             }
         )*)*
@@ -302,7 +302,7 @@ beside! {
 }
 
 /// The room beside a PCB is bounded: 64 octets each with 32-bit pointers.
-const _: () = assert!(size_of::<table::Entry>() <= 48 + 4 * size_of::<usize>());
+const _: () = assert!(size_of::<table::Entry>() <= 44 + 5 * size_of::<usize>());
 
 /// A bit of `flags` that component `C` owns.
 pub(crate) struct Bit<C>(u16, PhantomData<C>);

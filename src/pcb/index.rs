@@ -4,12 +4,12 @@
 //! put a PCB on a list by the TCP_REG macro (lwIP's unit tests do): that changes the head of the list, which is how
 //! [`sync`] notices, at the price of two comparisons for each segment.
 
-use super::table::{BUCKETS, Entry, NONE, entry, entry_of, number_of};
+use super::table::{BUCKETS, NONE, entry, number_of, pcb_of_entry};
 use super::{Core, List, Pcb, State};
 use crate::ffi::bindings::tcp_pcb;
 use crate::ffi::config;
 use crate::ffi::ip::Addr;
-use core::ptr::null_mut;
+use core::ptr::{NonNull, null_mut};
 
 /// The first entry of each bucket.
 static mut HEADS: [u16; BUCKETS] = [NONE; BUCKETS];
@@ -73,7 +73,8 @@ impl Core {
         let mut number = unsafe { *head(tuple.bucket(self)) };
         let mut waiting = None;
         while let Some(entry) = entry(number) {
-            let pcb = self.at(number).filter(|pcb| pcb.netif_idx() == 0 || pcb.netif_idx() == netif_index);
+            let pcb = NonNull::new(pcb_of_entry(entry)).map(|ptr| self.handle(ptr, entry));
+            let pcb = pcb.filter(|pcb| pcb.netif_idx() == 0 || pcb.netif_idx() == netif_index);
             if let Some(pcb) = pcb.filter(|pcb| tuple.matches(*pcb)) {
                 if pcb.state() != State::TimeWait {
                     return Some(pcb);
@@ -81,14 +82,9 @@ impl Core {
                 waiting = Some(pcb);
             }
             // SAFETY: an entry of the table, under (lock); chains end with NONE.
-            number = unsafe { (*entry).chain };
+            number = unsafe { (*entry.as_ptr()).chain };
         }
         waiting
-    }
-
-    /// The living PCB of an entry.
-    fn at(&self, number: u16) -> Option<Pcb<'_>> {
-        self.find(super::table::pcb_of(number))
     }
 }
 
@@ -127,7 +123,7 @@ pub(super) fn on_head_changed(list: List, old: *mut tcp_pcb, new: *mut tcp_pcb) 
 
 /// Puts a PCB, which has its whole tuple, into the index, if it is not there.
 pub(super) fn insert(core: &Core, pcb: Pcb<'_>) {
-    let entry: *mut Entry = entry_of(pcb.ptr);
+    let entry = pcb.entry.as_ptr();
     let number = number_of(pcb.as_ptr());
     // SAFETY: (live): its entry; under (lock).
     unsafe {
@@ -142,7 +138,7 @@ pub(super) fn insert(core: &Core, pcb: Pcb<'_>) {
 
 /// Takes a PCB out of the index, if it is there. It goes by the bucket that was noted: the tuple may have changed.
 pub(super) fn remove(pcb: Pcb<'_>) {
-    let own: *mut Entry = entry_of(pcb.ptr);
+    let own = pcb.entry.as_ptr();
     let number = number_of(pcb.as_ptr());
     // SAFETY: (live): its entry; under (lock); chains end with NONE.
     unsafe {
@@ -155,7 +151,7 @@ pub(super) fn remove(pcb: Pcb<'_>) {
                 *link = (*own).chain;
                 break;
             }
-            link = &raw mut (*next).chain;
+            link = &raw mut (*next.as_ptr()).chain;
         }
         (*own).bucket = NONE;
     }

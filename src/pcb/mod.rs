@@ -12,7 +12,7 @@
 //! The invariants that the `SAFETY:` comments here argue from, beside those of [`crate::ffi`]:
 //!
 //! * **(live)** a `Pcb` points to a PCB that [`table`] knows as allocated: it came from there, and it is forgotten there
-//!   before its memory goes back to lwIP's pool.
+//!   before its memory goes back to lwIP's pool. The `entry` of a `Pcb` is that PCB's, and an entry stays in place for ever.
 //! * **(queue)** a segment is owned either by one [`SegBox`] or by one queue of one PCB, whose links are all valid and
 //!   end with null; its `tcphdr` points to a whole TCP header inside its first pbuf.
 
@@ -38,6 +38,7 @@ pub(crate) use segment::{Seg, SegBox};
 
 use crate::ffi::bindings::{tcp_pcb, tcp_state};
 pub(crate) use crate::ffi::globals::List;
+use crate::ffi::memory::{get, load, set, store};
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
@@ -55,18 +56,21 @@ impl Core {
     /// The PCB that `id` was made of, if it still lives.
     #[inline]
     pub(crate) fn get(&self, id: PcbId) -> Option<Pcb<'_>> {
-        table::living(id).map(|ptr| self.handle(ptr))
+        if table::generation(id.entry) != id.generation {
+            return None;
+        }
+        NonNull::new(table::pcb_of_entry(id.entry)).map(|ptr| self.handle(ptr, id.entry))
     }
 
     /// The PCB at an address that C gave us, if there lives one.
     #[inline]
     pub(crate) fn find(&self, ptr: *const tcp_pcb) -> Option<Pcb<'_>> {
-        table::id_of(ptr)?;
-        NonNull::new(ptr.cast_mut()).map(|ptr| self.handle(ptr))
+        let entry = table::entry_at(ptr)?;
+        NonNull::new(ptr.cast_mut()).map(|ptr| self.handle(ptr, entry))
     }
 
-    fn handle(&self, ptr: NonNull<tcp_pcb>) -> Pcb<'_> {
-        Pcb { ptr, _core: PhantomData }
+    fn handle(&self, ptr: NonNull<tcp_pcb>, entry: NonNull<table::Entry>) -> Pcb<'_> {
+        Pcb { ptr, entry, _core: PhantomData }
     }
 }
 
@@ -74,6 +78,8 @@ impl Core {
 #[derive(Clone, Copy)]
 pub struct Pcb<'c> {
     ptr: NonNull<tcp_pcb>,
+    /// Its entry in the table beside the pool, found once.
+    entry: NonNull<table::Entry>,
     _core: PhantomData<&'c Core>,
 }
 
@@ -86,14 +92,14 @@ impl PartialEq for Pcb<'_> {
 /// A name of a PCB that outlives callbacks. It gives no access: [`Core::get`] does, as long as the PCB lives.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PcbId {
-    number: u16,
+    entry: NonNull<table::Entry>,
     generation: u16,
 }
 
 impl PcbId {
     /// For C, and for comparison.
     pub(crate) fn as_ptr(self) -> *mut tcp_pcb {
-        table::pcb_of(self.number).cast_mut()
+        table::pcb_of_entry(self.entry)
     }
 }
 
@@ -105,7 +111,7 @@ impl<'c> Pcb<'c> {
 
     /// See [`PcbId`].
     pub(crate) fn id(self) -> PcbId {
-        table::id_of(self.ptr.as_ptr()).unwrap_or(PcbId { number: table::NONE, generation: 0 })
+        PcbId { entry: self.entry, generation: table::generation(self.entry) }
     }
 
     /// What a `Pcb` borrows: the lock is held.
@@ -143,25 +149,3 @@ impl State {
         unsafe { core::mem::transmute::<u8, Self>(raw as u8) }
     }
 }
-
-/// Reads a value of lwIP's memory, which is only as aligned as MEM_ALIGNMENT.
-///
-/// # Safety
-/// As [`core::ptr::read`], but for the alignment.
-#[inline(always)]
-unsafe fn load<T: Copy>(place: *const T) -> T {
-    // SAFETY: the caller's; with pools aligned for a PCB each of its fields is aligned too.
-    unsafe { if ALIGNED { place.read() } else { place.read_unaligned() } }
-}
-
-/// Writes one.
-///
-/// # Safety
-/// As [`core::ptr::write`], but for the alignment.
-#[inline(always)]
-unsafe fn store<T: Copy>(place: *mut T, value: T) {
-    // SAFETY: as in `load`.
-    unsafe { if ALIGNED { place.write(value) } else { place.write_unaligned(value) } }
-}
-
-const ALIGNED: bool = crate::ffi::config::MEM_ALIGNMENT as usize >= align_of::<tcp_pcb>();

@@ -1,7 +1,7 @@
 //! Queues of segments: lwIP's singly linked lists, with the pointers hidden.
 
 use super::fields::Own;
-use super::{Pcb, Seg, SegBox, load, store, table};
+use super::{Pcb, Seg, SegBox, load, store};
 use crate::components::rod::Owner as Rod;
 use crate::ffi::bindings::tcp_seg;
 use core::marker::PhantomData;
@@ -35,18 +35,18 @@ impl Own<'_, Rod> {
     /// Both.
     pub(crate) fn unsent_and_unacked(&mut self) -> (SegQueue<'_>, SegQueue<'_>) {
         let pcb: Pcb<'_> = **self;
-        let beside = table::beside(pcb.ptr);
+        let entry = pcb.entry.as_ptr();
         // SAFETY: (live): addresses of fields.
         unsafe {
             (
                 SegQueue {
                     head: &raw mut (*pcb.as_ptr()).unsent,
-                    tail: &raw mut (*beside).unsent_tail,
+                    tail: &raw mut (*entry).beside.unsent_tail,
                     _pcb: PhantomData,
                 },
                 SegQueue {
                     head: &raw mut (*pcb.as_ptr()).unacked,
-                    tail: &raw mut (*beside).unacked_tail,
+                    tail: &raw mut (*entry).beside.unacked_tail,
                     _pcb: PhantomData,
                 },
             )

@@ -1,6 +1,6 @@
 //! Segments: lwIP's `struct tcp_seg`.
 
-use super::{load, store};
+use super::{get, load, set, store};
 use crate::ffi::bindings as c;
 use crate::ffi::pbuf::{Checksum, Pbuf};
 use crate::wire::{Flags, HEADER_LEN, Header, SeqNum};
@@ -114,13 +114,13 @@ impl Seg<'_> {
     #[cfg(ooseq_limit)]
     pub(crate) fn tot_len(self) -> u16 {
         // SAFETY: (queue), (pbuf)
-        unsafe { (*self.p()).tot_len }
+        unsafe { get!(self.p(), tot_len) }
     }
 
     /// A driver still holds its pbufs, from when it was sent: they must not be touched.
     pub(crate) fn is_busy(self) -> bool {
         // SAFETY: (queue), (pbuf)
-        unsafe { (*self.p()).ref_ != 1 }
+        unsafe { get!(self.p(), ref_) != 1 }
     }
 
     /// Cuts the end of a received segment's data off.
@@ -138,7 +138,7 @@ impl Seg<'_> {
         let len = target.len().min(usize::from(u16::MAX)) as u16;
         // SAFETY: (queue), (pbuf): `target` takes `len` octets. The data are the last `len()` octets of the chain.
         unsafe {
-            let start = (*self.p()).tot_len.wrapping_sub(self.len()).wrapping_add(offset);
+            let start = get!(self.p(), tot_len).wrapping_sub(self.len()).wrapping_add(offset);
             c::pbuf_copy_partial(self.p(), target.as_mut_ptr().cast(), len, start) == len
         }
     }
@@ -149,7 +149,7 @@ impl Seg<'_> {
         // SAFETY: (queue), (pbuf): shrinking only, and header and options stay.
         unsafe {
             let p = self.p();
-            c::pbuf_realloc(p, (*p).tot_len.saturating_sub(cut));
+            c::pbuf_realloc(p, get!(p, tot_len).saturating_sub(cut));
         }
         self.set_len(len);
         #[cfg(tcp_checksum_on_copy)]
@@ -162,8 +162,8 @@ impl Seg<'_> {
         // SAFETY: (queue), (pbuf): the walk ends with the chain.
         unsafe {
             let last = self.last();
-            let refers = u32::from((*last).type_internal) & COPIED == 0;
-            refers.then(|| (*last).payload.cast::<u8>().add(usize::from((*last).len)).cast_const())
+            let refers = u32::from(get!(last, type_internal)) & COPIED == 0;
+            refers.then(|| get!(last, payload).cast::<u8>().add(usize::from(get!(last, len))).cast_const())
         }
     }
 
@@ -172,8 +172,8 @@ impl Seg<'_> {
         let mut p = self.p();
         // SAFETY: (queue), (pbuf)
         unsafe {
-            while !(*p).next.is_null() {
-                p = (*p).next;
+            while !get!(p, next).is_null() {
+                p = get!(p, next);
             }
         }
         p
@@ -187,14 +187,14 @@ impl Seg<'_> {
         // SAFETY: (queue), (pbuf): the walk ends with the chain; the caller has checked that the room is there.
         unsafe {
             loop {
-                (*p).tot_len += extra;
-                if (*p).next.is_null() {
+                set!(p, tot_len, get!(p, tot_len) + extra);
+                if get!(p, next).is_null() {
                     break;
                 }
-                p = (*p).next;
+                p = get!(p, next);
             }
-            write((*p).payload.cast::<u8>().add(usize::from((*p).len)));
-            (*p).len += extra;
+            write(get!(p, payload).cast::<u8>().add(usize::from(get!(p, len))));
+            set!(p, len, get!(p, len) + extra);
         }
         self.set_len(self.len() + extra);
     }
@@ -368,10 +368,10 @@ impl SegBox {
         let (p, header) = (self.0.p(), self.0.header().cast::<u8>());
         // SAFETY: (queue): the header lies in the first pbuf, at its payload or behind it.
         unsafe {
-            let shift = header.addr().wrapping_sub((*p).payload.addr()) as u16;
-            (*p).len = (*p).len.wrapping_sub(shift);
-            (*p).tot_len = (*p).tot_len.wrapping_sub(shift);
-            (*p).payload = header.cast();
+            let shift = header.addr().wrapping_sub(get!(p, payload).addr()) as u16;
+            set!(p, len, get!(p, len).wrapping_sub(shift));
+            set!(p, tot_len, get!(p, tot_len).wrapping_sub(shift));
+            set!(p, payload, header.cast());
             shift != 0
         }
     }
@@ -404,7 +404,7 @@ impl SegBox {
         let len = self.header_len().saturating_sub(HEADER_LEN);
         // SAFETY: (queue): header and options lie in the first pbuf, `len` octets of it at most.
         unsafe {
-            let room = (*self.0.p()).len.saturating_sub(HEADER_LEN);
+            let room = get!(self.0.p(), len).saturating_sub(HEADER_LEN);
             let area = self.0.header().cast::<u8>().add(usize::from(HEADER_LEN));
             core::slice::from_raw_parts_mut(area, usize::from(len.min(room)))
         }

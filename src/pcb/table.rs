@@ -28,8 +28,11 @@ pub(super) struct Entry {
     pub(super) bucket: u16,
     /// The next entry of that bucket.
     pub(super) chain: u16,
+    /// The next entry whose PCB's address has the same hash.
     #[cfg(memp_mem_malloc)]
-    address: by_address::Node,
+    same_address: u16,
+    /// The PCB that this entry is of, or was last.
+    pcb: *mut c::tcp_pcb,
     pub(super) beside: Beside,
 }
 
@@ -39,7 +42,8 @@ impl Entry {
         bucket: NONE,
         chain: NONE,
         #[cfg(memp_mem_malloc)]
-        address: by_address::Node::NEW,
+        same_address: NONE,
+        pcb: core::ptr::null_mut(),
         beside: Beside::NEW,
     };
 }
@@ -48,41 +52,30 @@ static mut TABLE: [Entry; ENTRIES] = [Entry::NEW; ENTRIES];
 
 /// The entry of a number; no reference is made, since C may run between any two accesses.
 #[inline]
-pub(super) fn entry(number: u16) -> Option<*mut Entry> {
+pub(super) fn entry(number: u16) -> Option<NonNull<Entry>> {
     let index = usize::from(number).wrapping_sub(1);
-    // SAFETY: in bounds.
-    (index < ENTRIES).then(|| unsafe { (&raw mut TABLE).cast::<Entry>().add(index) })
+    // SAFETY: in bounds, and the table is not at null.
+    (index < ENTRIES).then(|| unsafe { NonNull::new_unchecked((&raw mut TABLE).cast::<Entry>().add(index)) })
 }
 
-/// The name of the PCB that lives at `ptr`.
+/// The entry of the PCB that lives at `ptr`.
 #[inline]
-pub(super) fn id_of(ptr: *const c::tcp_pcb) -> Option<PcbId> {
-    let number = number_of(ptr);
+pub(super) fn entry_at(ptr: *const c::tcp_pcb) -> Option<NonNull<Entry>> {
+    entry(number_of(ptr)).filter(|entry| generation(*entry) & 1 != 0)
+}
+
+/// Which use of the entry this is; odd if it is one.
+#[inline]
+pub(super) fn generation(entry: NonNull<Entry>) -> u16 {
     // SAFETY: an entry of the table, under (lock).
-    let generation = unsafe { (*entry(number)?).generation };
-    (generation & 1 != 0).then_some(PcbId { number, generation })
+    unsafe { (*entry.as_ptr()).generation }
 }
 
-/// Where the PCB of that name lives, if it still does.
+/// Where the PCB of an entry lies.
 #[inline]
-pub(super) fn living(id: PcbId) -> Option<NonNull<c::tcp_pcb>> {
+pub(super) fn pcb_of_entry(entry: NonNull<Entry>) -> *mut c::tcp_pcb {
     // SAFETY: an entry of the table, under (lock).
-    let generation = unsafe { (*entry(id.number)?).generation };
-    if generation == id.generation { NonNull::new(pcb_of(id.number).cast_mut()) } else { None }
-}
-
-/// The entry of a living PCB.
-#[inline]
-pub(super) fn entry_of(ptr: NonNull<c::tcp_pcb>) -> *mut Entry {
-    // A living PCB has an entry by (live); the first one stands in for what cannot be.
-    entry(number_of(ptr.as_ptr())).unwrap_or((&raw mut TABLE).cast::<Entry>())
-}
-
-/// What is kept beside a living PCB.
-#[inline]
-pub(super) fn beside(ptr: NonNull<c::tcp_pcb>) -> *mut Beside {
-    // SAFETY: the address of a field.
-    unsafe { &raw mut (*entry_of(ptr)).beside }
+    unsafe { (*entry.as_ptr()).pcb }
 }
 
 /// With lwIP's pool: the PCB's place in it. `distance` is a multiple of the stride, and within the pool, exactly if its
@@ -98,9 +91,8 @@ pub(super) fn number_of(ptr: *const c::tcp_pcb) -> u16 {
     if number < ENTRIES { number as u16 + 1 } else { NONE }
 }
 
-/// Where the PCB of an entry lies: [`number_of`] backwards.
-#[cfg(not(memp_mem_malloc))]
-#[inline]
+/// Where the PCB of a number lies: [`number_of`] backwards.
+#[cfg(all(test, not(memp_mem_malloc)))]
 pub(super) fn pcb_of(number: u16) -> *const c::tcp_pcb {
     first().wrapping_byte_add(usize::from(number).wrapping_sub(1) * config::PCB_POOL_STRIDE as usize)
 }
@@ -128,22 +120,15 @@ const fn inverse(odd: usize) -> usize {
 }
 
 #[cfg(memp_mem_malloc)]
-pub(super) use by_address::{number_of, pcb_of};
+pub(super) use by_address::number_of;
+#[cfg(all(test, memp_mem_malloc))]
+pub(super) use by_address::pcb_of;
 
 /// With MEMP_MEM_MALLOC PCBs lie anywhere in the heap: entries are chained by a hash of the address.
 #[cfg(memp_mem_malloc)]
 mod by_address {
-    use super::{BUCKETS, ENTRIES, NONE, c, entry};
-
-    #[derive(Clone, Copy)]
-    pub(super) struct Node {
-        pcb: *const c::tcp_pcb,
-        next: u16,
-    }
-
-    impl Node {
-        pub(super) const NEW: Self = Self { pcb: core::ptr::null(), next: NONE };
-    }
+    use super::{BUCKETS, ENTRIES, Entry, NONE, c, entry};
+    use core::ptr::NonNull;
 
     static mut HEADS: [u16; BUCKETS] = [NONE; BUCKETS];
     /// Entries that were used before and are free; those behind number `USED` never were.
@@ -156,23 +141,29 @@ mod by_address {
         unsafe { (&raw mut HEADS).cast::<u16>().add(hash & (BUCKETS - 1)) }
     }
 
-    pub(in crate::pcb) fn number_of(ptr: *const c::tcp_pcb) -> u16 {
+    /// The link to the entry of a PCB at `ptr`: a head or an entry's own; it holds NONE if there is no such entry.
+    fn link_to(ptr: *const c::tcp_pcb) -> *mut u16 {
+        let mut link = head(ptr);
         // SAFETY: the heads and entries are only touched under (lock), and chains end with NONE.
         unsafe {
-            let mut number = *head(ptr);
-            while let Some(entry) = entry(number) {
-                if core::ptr::eq((*entry).address.pcb, ptr) {
+            while let Some(entry) = entry(*link).map(NonNull::as_ptr) {
+                if core::ptr::eq((*entry).pcb, ptr) {
                     break;
                 }
-                number = (*entry).address.next;
+                link = &raw mut (*entry).same_address;
             }
-            number
         }
+        link
     }
 
+    pub(in crate::pcb) fn number_of(ptr: *const c::tcp_pcb) -> u16 {
+        // SAFETY: as in `link_to`.
+        unsafe { *link_to(ptr) }
+    }
+
+    #[cfg(test)]
     pub(in crate::pcb) fn pcb_of(number: u16) -> *const c::tcp_pcb {
-        // SAFETY: an entry of the table, under (lock).
-        entry(number).map_or(core::ptr::null(), |entry| unsafe { (*entry).address.pcb })
+        entry(number).map_or(core::ptr::null(), |entry| super::pcb_of_entry(entry).cast_const())
     }
 
     pub(super) fn has_room() -> bool {
@@ -180,38 +171,34 @@ mod by_address {
         unsafe { FREE != NONE || usize::from(USED) < ENTRIES }
     }
 
+    /// A free entry, filed under the address.
     pub(super) fn insert(ptr: *const c::tcp_pcb) -> u16 {
-        // SAFETY: as in `number_of`.
+        // SAFETY: as in `link_to`.
         unsafe {
             let number = if FREE != NONE { FREE } else { USED + 1 };
-            let Some(entry) = entry(number) else { return NONE };
-            let node = &raw mut (*entry).address;
+            let Some(entry) = entry(number).map(NonNull::<Entry>::as_ptr) else { return NONE };
             if FREE != NONE {
-                FREE = (*node).next;
+                FREE = (*entry).same_address;
             } else {
                 USED += 1;
             }
             let head = head(ptr);
-            node.write(Node { pcb: ptr, next: *head });
+            (*entry).same_address = *head;
             *head = number;
             number
         }
     }
 
     pub(super) fn remove(ptr: *const c::tcp_pcb) {
-        // SAFETY: as in `number_of`.
+        let link = link_to(ptr);
+        // SAFETY: as in `link_to`.
         unsafe {
-            let mut link = head(ptr);
-            while let Some(entry) = entry(*link) {
-                let node = &raw mut (*entry).address;
-                if core::ptr::eq((*node).pcb, ptr) {
-                    let number = *link;
-                    *link = (*node).next;
-                    node.write(Node { pcb: core::ptr::null(), next: FREE });
-                    FREE = number;
-                    return;
-                }
-                link = &raw mut (*node).next;
+            let number = *link;
+            if let Some(entry) = entry(number).map(NonNull::as_ptr) {
+                *link = (*entry).same_address;
+                (*entry).same_address = FREE;
+                (*entry).pcb = core::ptr::null_mut();
+                FREE = number;
             }
         }
     }
@@ -241,12 +228,14 @@ impl Core {
         };
         // SAFETY: memory of a PCB, ours alone; all zero is a valid tcp_pcb. The entry is in the table.
         unsafe {
+            let entry = entry.as_ptr();
+            (*entry).pcb = ptr.as_ptr();
             (*entry).generation = (*entry).generation.wrapping_add(1);
             (*entry).bucket = NONE;
             // All zero is what `Beside::NEW` is.
             c::lwip_tcp_rust_memzero((&raw mut (*entry).beside).cast(), size_of::<Beside>() as u16);
         }
-        Some(self.handle(ptr))
+        Some(self.handle(ptr, entry))
     }
 
     /// Gives a PCB back to lwIP's pool. It is on no list and owns nothing.
@@ -269,7 +258,7 @@ impl Core {
         if core::ptr::eq(self.input_pcb(), ptr) {
             self.set_input_pcb(core::ptr::null_mut());
         }
-        let entry = entry_of(pcb.ptr);
+        let entry = pcb.entry.as_ptr();
         // SAFETY: (live): its entry and memory; from here on it does not live. No handle remains: `&mut self`.
         unsafe {
             (*entry).generation = (*entry).generation.wrapping_add(1);
