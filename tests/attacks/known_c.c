@@ -19,7 +19,6 @@ static const char mss_floor[] = "C takes any MSS option but 0, 1 included";
 static const struct known known[] = {
   { "rfc5961_blind_data_ack_too_new", "C answers with an ACK, but takes the data" },
   { "rfc5961_blind_data_ack_too_old", "C does not look for too old an ACK" },
-  { "rfc9293_no_ack_flag_is_dropped", "C takes data without the ACK flag" },
   { "cve_2016_5696_challenge_ack_rate", "C has no limit of challenge ACKs" },
   { "number_jack_cve_2020_35685_isn", "C counts up from 6510 with the timer ticks" },
   { "rfc6528_isn_of_one_tuple_moves_with_the_clock", "C counts up with the timer ticks" },

@@ -40,7 +40,7 @@ pub const TABLE: &[Deviation] = &[
     },
     Deviation {
         id: "rfc5961-challenge-limit",
-        why: "challenge ACKs are limited per connection (RFC 5961 7)",
+        why: "challenge ACKs are limited per connection (RFC 5961 7), and go out by themselves; C's wait for data to go with",
         explains: challenge_missing,
     },
     Deviation {
@@ -65,7 +65,8 @@ pub const TABLE: &[Deviation] = &[
     },
     Deviation {
         id: "rfc9293-acceptance",
-        why: "an unacceptable segment is acknowledged and dropped whole (RFC 9293 3.10.7.4); C still takes its ACK and window",
+        why: "an unacceptable segment is acknowledged and dropped whole (RFC 9293 3.10.7.4); C still takes its ACK and window, \
+              and acknowledges some that are acceptable: an ACK at a closed window, text behind a FIN",
         explains: unacceptable,
     },
     Deviation {
@@ -90,12 +91,14 @@ pub const TABLE: &[Deviation] = &[
     },
     Deviation {
         id: "rfc5681-gap-ack",
-        why: "a segment that fills a gap is acknowledged at once (RFC 5681 4.2); C delays that ACK",
+        why: "a segment that fills a gap, or repeats what was received, is acknowledged at once, after the application has \
+              had the data (RFC 5681 4.2); C delays that ACK, or with SACK blocks to tell sends it before the callback",
         explains: gap_filled,
     },
     Deviation {
         id: "options-of-accepted-syn",
-        why: "MSS counts only in the SYN that is accepted, 0 as absent; C takes it from any segment, and 0 as TCP_MSS",
+        why: "options count only in a segment that is accepted, MSS only in the SYN, timestamps only where negotiated, and \
+              an MSS of 0 as none; C takes both from any segment, and an MSS of 0 as TCP_MSS",
         explains: mss_elsewhere,
     },
     Deviation {
@@ -112,6 +115,69 @@ pub const TABLE: &[Deviation] = &[
         id: "activity-timer",
         why: "only a segment that is acceptable counts as activity; C counts any, also in SYN-SENT, where nothing reads it",
         explains: only_activity,
+    },
+    Deviation {
+        id: "min-mss",
+        why: "the peer's MSS counts as 64 at least: a smaller one makes segments of headers alone (CVE-2019-11479)",
+        explains: tiny_mss,
+    },
+    Deviation {
+        id: "rfc5961-syn-received",
+        why: "a SYN in the window is answered with a challenge ACK in SYN-RECEIVED as well (RFC 5961 4.2); C says nothing",
+        explains: syn_in_syn_received,
+    },
+    Deviation {
+        id: "timewait-reopen",
+        why: "a SYN above what was received opens the connection anew where somebody listens, else it is reset (RFC 9293 \
+              MAY-2), and a SYN,ACK is acknowledged (RFC 5961 4.2); C acknowledges it, or resets where it lies in the window",
+        explains: syn_in_time_wait,
+    },
+    Deviation {
+        id: "abort-without-ack",
+        why: "a reset says all: no ACK that was delayed goes out before it",
+        explains: ack_before_reset,
+    },
+    Deviation {
+        id: "split-moves-psh-fin",
+        why: "PSH and FIN of a segment that is split belong to its second part; C leaves them on the first, too",
+        explains: flags_of_split,
+    },
+    Deviation {
+        id: "timestamps-in-every-segment",
+        why: "once negotiated, timestamps are in each segment (RFC 7323 3.2), keep-alives and probes included",
+        explains: timestamps_added,
+    },
+    Deviation {
+        id: "dupack-inflation-limited",
+        why: "duplicate ACKs inflate cwnd by no more than what is outstanding (RFC 5681 4, Savage 1999)",
+        explains: inflation_limited,
+    },
+    Deviation {
+        id: "nagle-ack",
+        why: "an ACK that is due goes out even if the Nagle algorithm holds the data back that would carry it",
+        explains: ack_beside_held_data,
+    },
+    Deviation {
+        id: "fin-after-close-in-accept",
+        why: "a FIN with the ACK that establishes leads to CLOSING where the accept callback has closed (RFC 9293 3.10.7.4, \
+              eighth); C sets CLOSE-WAIT over FIN-WAIT-1",
+        explains: closed_in_accept,
+    },
+    Deviation {
+        id: "ack-until-sent",
+        why: "an ACK that the interface refused stays due; C's fast timer takes it for sent",
+        explains: ack_still_due,
+    },
+    Deviation {
+        id: "wake-on-memory",
+        why: "an application whose tcp_write got ERR_MEM is called when memory is back, by a sent callback of 0 octets; with \
+              C it waits for the poll callback",
+        explains: writer_woken,
+    },
+    Deviation {
+        id: "bind-twice",
+        why: "binding a bound PCB moves it; C puts it into its list a second time, which makes a circle",
+        explains: bound_again,
     },
 ];
 
@@ -134,6 +200,11 @@ impl Context<'_> {
             len: words[6].parse().ok()?,
             timestamp,
         })
+    }
+
+    /// The options of this step's segment, as the trace writes them.
+    fn options(&self) -> Vec<&str> {
+        self.step.split(' ').find_map(|w| w.strip_prefix("opts=")).map_or(Vec::new(), |o| o.split(',').collect())
     }
 
     fn target(&self) -> Option<(Segment, &Pcb)> {
@@ -172,7 +243,10 @@ fn challenge_missing(at: &Context) -> bool {
         let ack = segment.flags.contains('A')
             && (wrapped(segment.ack - pcb.num("nxt")) > 0 || wrapped(segment.ack - pcb.num("una")) < -max_window(pcb));
         let sent = format!("tx {} ", segment.slot);
-        (syn || reset || ack) && Context::count(at.subject, &sent) + 1 == Context::count(at.reference, &sent)
+        let tried = |lines: &[String]| Context::count(lines, &sent) + Context::count(lines, "txfail ");
+        let limited = tried(at.subject) + 1 == tried(at.reference);
+        let alone = !pcb.queue("unsent").is_empty() && tried(at.subject) == tried(at.reference) + 1;
+        (syn || reset || ack) && (limited || alone)
     })
 }
 
@@ -221,7 +295,10 @@ fn unacceptable(at: &Context) -> bool {
             (_, 0) => false,
             _ => inside(first) || inside(first + length - 1),
         };
-        !acceptable
+        // Both are acceptable, and ask for no ACK: C thinks otherwise of what is not wholly in the window.
+        let acknowledged_by_c = (length == 0 && window == 0 && first == 0)
+            || (length > 0 && first < 0 && matches!(pcb.state.as_str(), "CLOSE_WAIT" | "CLOSING" | "LAST_ACK"));
+        (!acceptable || acknowledged_by_c)
             && !matches!(pcb.state.as_str(), "SYN_SENT" | "TIME_WAIT" | "CLOSED")
             && !segment.flags.contains('R')
     })
@@ -246,7 +323,8 @@ fn only_reassembly(at: &Context, slot: usize) -> bool {
 
 fn beyond_window(at: &Context) -> bool {
     at.target().is_some_and(|(segment, pcb)| {
-        wrapped(segment.seq + segment.len - pcb.num("rcv_nxt")) > pcb.num("rcv_wnd")
+        let fin = i64::from(segment.flags.contains('F'));
+        wrapped(segment.seq + segment.len + fin - pcb.num("rcv_nxt")) > pcb.num("rcv_wnd")
             && only_reassembly(at, segment.slot)
     })
 }
@@ -278,21 +356,184 @@ fn window_update(at: &Context) -> bool {
 fn gap_filled(at: &Context) -> bool {
     at.target().is_some_and(|(segment, pcb)| {
         let sent = format!("tx {} ", segment.slot);
-        !pcb.queue("ooseq").is_empty()
-            && wrapped(segment.seq - pcb.num("rcv_nxt")) <= 0
-            && Context::count(at.subject, &sent) == Context::count(at.reference, &sent) + 1
+        let first = wrapped(segment.seq - pcb.num("rcv_nxt"));
+        let fills = !pcb.queue("ooseq").is_empty() && first <= 0;
+        let at_once = Context::count(at.subject, &sent) == Context::count(at.reference, &sent) + 1;
+        at_once && (fills || first < 0 && segment.len > 0) || fills && ack_moved_behind_callback(at, &sent)
     })
+}
+
+/// The same lines, but for an ACK that the subject sends after a callback.
+fn ack_moved_behind_callback(at: &Context, sent: &str) -> bool {
+    let others = |lines: &[String]| -> Vec<String> { lines.iter().filter(|l| !l.starts_with(sent)).cloned().collect() };
+    let acks = |lines: &[String]| -> Vec<String> { lines.iter().filter(|l| l.starts_with(sent)).cloned().collect() };
+    let place = |lines: &[String]| lines.iter().position(|l| l.starts_with(sent));
+    acks(at.reference) == acks(at.subject)
+        && others(at.reference) == others(at.subject)
+        && place(at.reference) < place(at.subject)
 }
 
 fn mss_elsewhere(at: &Context) -> bool {
     let Some(segment) = at.segment() else { return false };
-    let Some(options) = at.step.split(' ').find_map(|w| w.strip_prefix("opts=")) else { return false };
-    let mss = options.split(',').find(|o| o.starts_with('m') || o.starts_with("x0204"));
+    let options = at.options();
     let accepted = match at.before.get(&segment.slot) {
         None => segment.flags.contains('S'),
         Some(pcb) => pcb.state == "SYN_SENT" && segment.flags == "SA" && segment.ack == pcb.num("nxt"),
     };
-    mss.is_some_and(|m| m == "m0" || !accepted)
+    // A SYN that comes again is not acceptable (RFC 7323 5.3, R2), and none counts where they were not negotiated (3.2).
+    let not_to_be_timed = at.before.get(&segment.slot).is_some_and(|pcb| match pcb.state.as_str() {
+        "SYN_SENT" => !accepted,
+        "SYN_RCVD" => segment.flags.contains('S') || !pcb.flag("TS"),
+        _ => !pcb.flag("TS"),
+    });
+    options.iter().any(|option| match option.as_bytes().first() {
+        Some(b'm') => *option == "m0" || !accepted,
+        Some(b'x') => option.starts_with("x0204") && !accepted,
+        Some(b't') => not_to_be_timed && only_timestamps(at),
+        _ => false,
+    })
+}
+
+fn only_timestamps(at: &Context) -> bool {
+    let bare = |lines: &[String]| {
+        without(lines, |_, word| ["opts=", "tsrecent=", "tmr=", "flags="].iter().any(|key| word.starts_with(key)))
+    };
+    bare(at.reference) == bare(at.subject)
+}
+
+fn tiny_mss(at: &Context) -> bool {
+    let tiny = |option: &&str| option.strip_prefix('m').and_then(|m| m.parse().ok()).is_some_and(|m: i64| m < 64);
+    at.segment().is_some_and(|segment| segment.flags.contains('S')) && at.options().iter().any(tiny)
+}
+
+fn syn_in_syn_received(at: &Context) -> bool {
+    at.target().is_some_and(|(segment, pcb)| {
+        let sent = format!("tx {} ", segment.slot);
+        pcb.state == "SYN_RCVD"
+            && segment.flags.contains('S')
+            && !segment.flags.contains('R')
+            && (0..pcb.num("rcv_wnd")).contains(&wrapped(segment.seq - pcb.num("rcv_nxt")))
+            && Context::count(at.subject, &sent) == Context::count(at.reference, &sent) + 1
+    })
+}
+
+fn syn_in_time_wait(at: &Context) -> bool {
+    at.target().is_some_and(|(segment, pcb)| {
+        pcb.state == "TIME_WAIT"
+            && segment.flags.contains('S')
+            && !segment.flags.contains('R')
+            && wrapped(segment.seq - pcb.num("rcv_nxt")) >= 0
+    })
+}
+
+/// Lines without some words, and without lines that say nothing then.
+fn without(lines: &[String], drop: impl Fn(&str, &str) -> bool) -> Vec<String> {
+    lines.iter().map(|l| l.split(' ').filter(|w| !drop(l, w)).collect::<Vec<_>>().join(" ")).collect()
+}
+
+fn is_pure_ack(line: &str) -> bool {
+    line.starts_with("tx ") && line.split(' ').nth(4) == Some("A") && line.contains(" len=0 ")
+}
+
+fn ack_before_reset(at: &Context) -> bool {
+    let no_count =
+        |lines: &[String]| without(lines, |line, word| line.starts_with("stats ") && word.starts_with("xmit="));
+    let after = crate::view::pcbs(at.reference);
+    let ends = |line: &String| {
+        let slot = line.split(' ').nth(1).and_then(|s| s.parse().ok());
+        let reset = |l: &String| {
+            let words: Vec<&str> = l.split(' ').collect();
+            words[0] == "tx" && words.get(1) == line.split(' ').collect::<Vec<_>>().get(1) && words[4].contains('R')
+        };
+        slot.is_some_and(|slot: usize| !after.contains_key(&slot)) && at.reference.iter().any(reset)
+    };
+    let rest: Vec<String> = at.reference.iter().filter(|line| !(is_pure_ack(line) && ends(line))).cloned().collect();
+    rest.len() < at.reference.len() && no_count(&rest) == no_count(at.subject)
+}
+
+fn flags_of_split(at: &Context) -> bool {
+    let timer = ["slow", "tmr"].iter().any(|t| at.step.starts_with(t));
+    let split = |line: &String| {
+        let Some(tx) = crate::view::Tx::parse(line) else { return false };
+        let Some(pcb) = at.before.get(&(tx.slot as usize)) else { return false };
+        pcb.queue("unsent").iter().any(|(seq, len)| *seq == tx.num("seq") && *len > tx.num("len"))
+    };
+    // What is left to differ: flags of such a segment, in the air and in the queues.
+    let bare = |lines: &[String]| -> Vec<String> {
+        lines
+            .iter()
+            .map(|line| {
+                let mut words: Vec<String> = line.split(' ').map(String::from).collect();
+                if split(line) {
+                    words[4] = words[4].replace(['P', 'F'], "");
+                }
+                for word in words.iter_mut().filter(|w| w.starts_with("unsent=") || w.starts_with("unacked=")) {
+                    *word = word.replace('F', "");
+                }
+                words.join(" ")
+            })
+            .collect()
+    };
+    timer && at.subject.iter().any(split) && bare(at.reference) == bare(at.subject)
+}
+
+fn timestamps_added(at: &Context) -> bool {
+    let bare = |lines: &[String]| without(lines, |line, word| line.starts_with("tx ") && word.starts_with("opts="));
+    let count = |lines: &[String]| lines.iter().filter(|l| l.starts_with("tx ") && l.contains(",ts")).count();
+    bare(at.reference) == bare(at.subject) && count(at.subject) > count(at.reference)
+}
+
+fn inflation_limited(at: &Context) -> bool {
+    let bare = |lines: &[String]| without(lines, |line, word| line.starts_with("pcb ") && word.starts_with("cwnd="));
+    at.target().is_some_and(|(segment, pcb)| {
+        segment.ack == pcb.num("una") && pcb.num("dup") >= 3 && bare(at.reference) == bare(at.subject)
+    })
+}
+
+fn ack_beside_held_data(at: &Context) -> bool {
+    let after = crate::view::pcbs(at.reference);
+    let held = |slot: &usize| after.get(slot).is_some_and(|pcb| pcb.flag("NOW") && !pcb.queue("unsent").is_empty());
+    let slot = |line: &String| line.split(' ').nth(1).and_then(|s| s.parse().ok());
+    let extra: Vec<&String> =
+        at.subject.iter().filter(|line| is_pure_ack(line) && !at.reference.contains(line)).collect();
+    !extra.is_empty() && extra.iter().all(|line| slot(line).is_some_and(|s: usize| held(&s)))
+}
+
+fn closed_in_accept(at: &Context) -> bool {
+    let state =
+        |lines: &[String], slot| crate::view::pcbs(lines).get(&slot).map_or(String::new(), |pcb| pcb.state.clone());
+    at.target().is_some_and(|(segment, pcb)| {
+        pcb.state == "SYN_RCVD"
+            && segment.flags.contains('F')
+            && state(at.reference, segment.slot) == "CLOSE_WAIT"
+            && state(at.subject, segment.slot) == "CLOSING"
+    })
+}
+
+fn ack_still_due(at: &Context) -> bool {
+    let (reference, subject) = (crate::view::pcbs(at.reference), crate::view::pcbs(at.subject));
+    let bare = |lines: &[String]| without(lines, |_, word| word.starts_with("flags="));
+    bare(at.reference) == bare(at.subject)
+        && at.subject.iter().any(|line| line.starts_with("txfail "))
+        && subject.iter().any(|(slot, pcb)| pcb.flag("NOW") && !reference.get(slot).is_some_and(|c| c.flag("NOW")))
+}
+
+fn writer_woken(at: &Context) -> bool {
+    let woken = |line: &String| line.starts_with("cb ") && line.ends_with(" sent 0");
+    let before = |line: &String| {
+        let slot = line.split(' ').nth(1).and_then(|s| s.parse().ok());
+        slot.and_then(|s: usize| at.before.get(&s)).is_some_and(|pcb| pcb.flag("NAGLE"))
+    };
+    at.subject.iter().any(|line| woken(line) && before(line)) && !at.reference.iter().any(woken)
+}
+
+fn bound_again(at: &Context) -> bool {
+    let mut words = at.step.split(' ');
+    words.next() == Some("bind")
+        && words
+            .next()
+            .and_then(|slot| at.before.get(&slot.parse().ok()?))
+            .is_some_and(|pcb| pcb.state == "CLOSED" && pcb.num("lport") != 0)
 }
 
 fn rst_without_ack(at: &Context) -> bool {

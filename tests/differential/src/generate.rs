@@ -206,14 +206,15 @@ impl<'a> Generator<'a> {
             let first = self.rng.pick(&[20, 20 + len / 2, 21, 30, 33]);
             more += &format!(" split={first},{second}");
         }
+        let flags = if flags.is_empty() { "-" } else { flags };
         self.emit(format!("seg {slot} {flags} {seq} {ack} {window} {len}{more}{extra}"))
     }
 
     fn syn_options(&mut self, slot: usize) -> String {
         let mut parts = Vec::new();
         if self.rng.chance(85) {
-            let zero = if self.tame { 1460 } else { 0 };
-            let mss = self.rng.pick(&[1460, 1460, 1220, 536, 536, 100, 9000, zero, 1]);
+            let (zero, one) = if self.tame { (1460, 64) } else { (0, 1) };
+            let mss = self.rng.pick(&[1460, 1460, 1220, 536, 536, 100, 9000, zero, one]);
             parts.push(format!("m{mss}"));
             self.remotes[slot].mss = mss;
         }
@@ -280,7 +281,7 @@ impl<'a> Generator<'a> {
         let extra =
             self.rng.pick(&["", "", "", "", "", " urg=7", if self.tame { " split=20,40" } else { " split=20,2" }]);
         let flags =
-            if self.rng.chance(94) { "S" } else { self.rng.pick(&["SE", "SA", "SF", "SR", "SP", "F", "P", "", "A"]) };
+            if self.rng.chance(94) { "S" } else { self.rng.pick(&["SE", "SA", "SF", "SR", "SP", "F", "P", "-", "A"]) };
         let len = if self.rng.chance(5) { 20 } else { 0 };
         let listener = if self.rng.chance(92) { 80 } else { self.rng.pick(&[81, 99]) };
         let window = self.remotes[slot].window;
