@@ -266,7 +266,9 @@ pub(crate) fn enqueue_flags(pcb: Pcb<'_>, flags: Flags) -> Result {
 
 /// tcp_send_fin: our FIN goes with the last unsent segment, or gets one of its own. ERR_MEM: no memory for that.
 pub(crate) fn send_fin(pcb: Pcb<'_>) -> Result {
-    if rod::mark_fin_on_last(pcb) {
+    // What waits to be sent again is not the end of the stream.
+    let at_end = rod::last_unsent(pcb).is_some_and(|last| last.end == pcb.snd_lbb());
+    if at_end && rod::mark_fin_on_last(pcb) {
         cm::on_fin_queued(pcb);
         return Ok(());
     }

@@ -105,8 +105,9 @@ fn sync(core: &Core) {
     }
 }
 
-/// The list starts elsewhere now, by our own doing: that is nothing that [`sync`] has to look into.
-pub(super) fn on_head_changed(list: List, old: *mut tcp_pcb, new: *mut tcp_pcb) {
+/// The list, which started with `old`, is changed by ourselves and starts with `new`: that is nothing that [`sync`] has to
+/// look into, unless there was something before.
+pub(super) fn on_change(list: List, old: *mut tcp_pcb, new: *mut tcp_pcb) {
     let place = match list {
         List::Active => 0,
         List::TimeWait => 1,
@@ -115,9 +116,8 @@ pub(super) fn on_head_changed(list: List, old: *mut tcp_pcb, new: *mut tcp_pcb) 
     // SAFETY: as in `sync`.
     unsafe {
         let seen = (&raw mut SEEN).cast::<*mut tcp_pcb>().add(place);
-        if *seen == old {
-            *seen = new;
-        }
+        // What was seen may come back to the front, with something unseen behind it: no list ever starts here.
+        *seen = if *seen == old { new } else { core::ptr::dangling_mut() };
     }
 }
 

@@ -23,11 +23,7 @@ impl Core {
     fn set_head(&self, list: List, new: *mut tcp_pcb) {
         // SAFETY: (lock); the head of a list.
         let old = unsafe { list.head().replace(new) };
-        index::on_head_changed(list, old, new);
-        self.on_list_changed(list);
-    }
-
-    fn on_list_changed(&self, list: List) {
+        index::on_change(list, old, new);
         if list == List::Active {
             self.set_active_pcbs_changed(1);
         }
@@ -47,14 +43,19 @@ impl Core {
         if listed.is_none() {
             return;
         }
-        match before {
-            // SAFETY: (live), (lock): the PCB before it in the list.
-            Some(before) => unsafe { store(&raw mut (*before).next, pcb.next()) },
-            None => self.set_head(list, pcb.next()),
-        }
+        // SAFETY: (lock); the head of a list.
+        let head = unsafe { *list.head() };
+        let head = match before {
+            Some(before) => {
+                // SAFETY: (live), (lock): the PCB before it in the list.
+                unsafe { store(&raw mut (*before).next, pcb.next()) };
+                head
+            }
+            None => pcb.next(),
+        };
+        self.set_head(list, head);
         // SAFETY: (live), (lock)
         unsafe { store(&raw mut (*pcb.as_ptr()).next, core::ptr::null_mut()) };
-        self.on_list_changed(list);
     }
 
     /// The first PCB of a list other than that of listeners.

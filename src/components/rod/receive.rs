@@ -83,13 +83,14 @@ pub(crate) fn receive(pcb: Pcb<'_>, mut segment: Incoming) -> Received {
 
 fn in_order(rod: &mut Rod<'_>, mut segment: Incoming) -> Received {
     let start = segment.seq;
+    // RFC 5681 4.2: what fills a gap, or a part of one, is acknowledged without delay.
+    let ack = if rod.ooseq_is_empty() { AckWish::Delayed } else { AckWish::Soon };
     make_way(rod, &mut segment);
     let mut end = segment.end();
     let mut fin = segment.fin;
     let mut data = Some(segment.data).filter(|data| data.tot_len() > 0);
-    let filled_gap = take_following(rod, &mut end, &mut fin, &mut data);
+    take_following(rod, &mut end, &mut fin, &mut data);
     rod.set_rcv_nxt(end);
-    let ack = if filled_gap || !rod.ooseq_is_empty() { AckWish::Soon } else { AckWish::Delayed };
     #[cfg(lwip_tcp_sack_out)]
     sack::on_advanced(rod);
     Received { data, seq_len: end - start, fin, ack }
@@ -116,9 +117,8 @@ fn make_way(rod: &mut Rod<'_>, segment: &mut Incoming) {
     let _ = (rod, segment);
 }
 
-/// Appends what is queued right behind `end`. Says whether there was something.
-fn take_following(rod: &mut Rod<'_>, end: &mut SeqNum, fin: &mut bool, data: &mut Option<Pbuf>) -> bool {
-    let mut taken = false;
+/// Appends what is queued right behind `end`.
+fn take_following(rod: &mut Rod<'_>, end: &mut SeqNum, fin: &mut bool, data: &mut Option<Pbuf>) {
     #[cfg(tcp_queue_ooseq)]
     {
         let mut queue = rod.ooseq();
@@ -126,7 +126,6 @@ fn take_following(rod: &mut Rod<'_>, end: &mut SeqNum, fin: &mut bool, data: &mu
             let Some(queued) = queue.remove() else { break };
             *end += queued.seg().seq_len();
             *fin = queued.seg().flags().has(Flags::FIN);
-            taken = true;
             let Some(more) = queued.into_data().filter(|more| more.tot_len() > 0) else { continue };
             match data {
                 Some(data) => data.cat(more),
@@ -135,7 +134,6 @@ fn take_following(rod: &mut Rod<'_>, end: &mut SeqNum, fin: &mut bool, data: &mu
         }
     }
     let _ = (rod, end, fin, data);
-    taken
 }
 
 /// Nothing is kept without TCP_QUEUE_OOSEQ.

@@ -9,9 +9,13 @@ use crate::wire::SeqNum;
 /// By how many bits the n-th timeout in a row shifts the RTO (RFC 6298 5.5).
 const BACKOFF: [u8; 13] = [1, 2, 3, 4, 5, 6, 7, 7, 7, 7, 7, 7, 7];
 
-/// The RTO of the estimators.
+/// The shortest RTO. The timer starts between two ticks, so that this is at least a second (RFC 6298 2.4), and at most
+/// half a second more.
+const MIN_RTO: i16 = 3;
+
+/// The RTO of the estimators (RFC 6298 2.3), the granularity G being a tick.
 pub(super) fn estimated(pcb: Pcb<'_>) -> i16 {
-    (pcb.sa() >> 3).wrapping_add(pcb.sv())
+    (pcb.sa() >> 3).wrapping_add(pcb.sv().max(1)).max(MIN_RTO)
 }
 
 /// An ACK arrived: if it covers the segment being timed, that is a sample. Karn's algorithm (RFC 6298 3): a
@@ -21,11 +25,18 @@ pub(crate) fn on_ack_for_timing(pcb: Pcb<'_>, ack: SeqNum, now: u32) {
         return;
     }
     let rod = own(pcb);
-    let sample = now.wrapping_sub(pcb.rttest()) as i16;
-    let error = sample.wrapping_sub(pcb.sa() >> 3);
-    rod.set_sa(pcb.sa().wrapping_add(error));
-    let deviation = error.wrapping_abs().wrapping_sub(pcb.sv() >> 2);
-    rod.set_sv(pcb.sv().wrapping_add(deviation));
+    // A sample that does not fit is as good as none: the connection has been stalled for hours.
+    let sample = now.wrapping_sub(pcb.rttest()).min(0xfff) as i16;
+    if pcb.sa() == 0 {
+        // RFC 6298 2.2: the first sample.
+        rod.set_sa(sample << 3);
+        rod.set_sv(sample << 1);
+    } else {
+        let error = sample.wrapping_sub(pcb.sa() >> 3);
+        rod.set_sa(pcb.sa().wrapping_add(error));
+        let deviation = error.wrapping_abs().wrapping_sub(pcb.sv() >> 2);
+        rod.set_sv(pcb.sv().wrapping_add(deviation));
+    }
     rod.set_rto(estimated(pcb));
     rod.set_rttest(0);
 }
