@@ -28,6 +28,7 @@ pub struct Difference {
 /// Compares step by step.
 pub fn compare(trace: &[String], reference: &[Output], subject: &[Output], ignore: &[String]) -> Verdict {
     let mut before = BTreeMap::new();
+    let mut parted = Parted::default();
     for (index, step) in trace.iter().enumerate() {
         let (Some(Some(left)), right) = (reference.get(index), subject.get(index)) else { break };
         let none = vec!["gone".to_string()];
@@ -37,8 +38,10 @@ pub fn compare(trace: &[String], reference: &[Output], subject: &[Output], ignor
             return Verdict::ReferenceFailed { how: failed.clone(), step: index, subject_survived };
         }
         let (left, right) = (canonical(step, left, ignore), canonical(step, right, ignore));
+        let (left, right) = parted.apart_from(&before, left, right);
         if left != right {
-            let context = Context { step, before: &before, reference: &left, subject: &right };
+            let context =
+                Context { step, before: &before, reference: &left, subject: &right, timing_parted: parted.timing };
             return match TABLE.iter().find(|d| (d.explains)(&context)) {
                 Some(deviation) => Verdict::Allowed(deviation.id),
                 None => Verdict::Different(describe(trace, index, &before, &left, &right)),
@@ -47,6 +50,52 @@ pub fn compare(trace: &[String], reference: &[Output], subject: &[Output], ignor
         before = view::pcbs(&left);
     }
     Verdict::Same
+}
+
+/// Deviations that leave all else the same for a while: the trace goes on.
+#[derive(Default)]
+struct Parted {
+    /// rfc6298-karn: what is timed, once something was sent again.
+    timing: bool,
+}
+
+impl Parted {
+    fn apart_from(
+        &mut self,
+        before: &BTreeMap<usize, view::Pcb>,
+        left: Vec<String>,
+        right: Vec<String>,
+    ) -> (Vec<String>, Vec<String>) {
+        let (left, right) = default_mss(left, right);
+        let untimed = |lines: &[String]| -> Vec<String> {
+            let timed = |word: &&str| !(word.starts_with("rttest=") || word.starts_with("rtseq="));
+            lines.iter().map(|line| line.split(' ').filter(timed).collect::<Vec<_>>().join(" ")).collect()
+        };
+        let again = |pcb: &view::Pcb| {
+            pcb.num("nrtx") > 0 || pcb.flag("RTO") || pcb.flag("INFR") || pcb.flag("NAGLE") || pcb.num("dup") >= 2
+        };
+        let after = view::pcbs(&left);
+        let sent_again = before.values().any(again) || after.values().any(again);
+        self.timing |= left != right && sent_again && untimed(&left) == untimed(&right);
+        if self.timing { (untimed(&left), untimed(&right)) } else { (left, right) }
+    }
+}
+
+/// rfc9293-default-mss: before the peer has named its MSS, IPv6 has 1220 octets and C has 536 for both.
+fn default_mss(left: Vec<String>, right: Vec<String>) -> (Vec<String>, Vec<String>) {
+    let same = |(l, r): (String, String)| {
+        let open =
+            ["6 SYN_SENT", "7 SYN_SENT", "6 CLOSED", "7 CLOSED"].iter().any(|at| l.starts_with(&format!("pcb {at}")));
+        if open && l.contains(" mss=536 ") && r.contains(" mss=1220 ") {
+            (l.replace(" mss=536 ", " mss=1220 "), r)
+        } else {
+            (l, r)
+        }
+    };
+    if left.len() != right.len() {
+        return (left, right);
+    }
+    left.into_iter().zip(right).map(same).unzip()
 }
 
 fn survived(output: &Output) -> bool {

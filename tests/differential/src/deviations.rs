@@ -11,6 +11,8 @@ pub struct Context<'a> {
     pub before: &'a BTreeMap<usize, Pcb>,
     pub reference: &'a [String],
     pub subject: &'a [String],
+    /// A difference in what is timed was let pass before (rfc6298-karn).
+    pub timing_parted: bool,
 }
 
 /// A segment that the step injects.
@@ -86,7 +88,8 @@ pub const TABLE: &[Deviation] = &[
     },
     Deviation {
         id: "rfc9293-window-update",
-        why: "a newer or equally new segment's window counts, smaller too (RFC 9293 3.10.7.4); C takes an equal one only if it grows",
+        why: "a newer or equally new segment's window counts, smaller too, and an older one's does not (RFC 9293 3.10.7.4); C \
+              takes an equal one only if it grows, and then an older one as well",
         explains: window_update,
     },
     Deviation {
@@ -156,6 +159,26 @@ pub const TABLE: &[Deviation] = &[
         id: "nagle-ack",
         why: "an ACK that is due goes out even if the Nagle algorithm holds the data back that would carry it",
         explains: ack_beside_held_data,
+    },
+    Deviation {
+        id: "rfc6298-karn",
+        why: "what was sent again is not timed (RFC 6298 3); C times the second sending",
+        explains: timed_again,
+    },
+    Deviation {
+        id: "rfc5681-flight-size",
+        why: "ssthresh after a loss is half of what is in flight (RFC 5681 3.1); C takes half of cwnd or of the peer's window",
+        explains: other_ssthresh,
+    },
+    Deviation {
+        id: "rfc9293-default-mss",
+        why: "a peer that names no MSS gets 1220 octets with IPv6 (RFC 9293 MUST-15); C sends 536",
+        explains: no_mss_named,
+    },
+    Deviation {
+        id: "rfc9293-ack-in-syn-sent",
+        why: "in SYN-SENT a segment without SYN whose ACK is acceptable is dropped (RFC 9293 3.10.7.3, fifth); C resets it",
+        explains: ack_in_syn_sent,
     },
     Deviation {
         id: "fin-after-close-in-accept",
@@ -348,8 +371,9 @@ fn ack_of_unsent(at: &Context) -> bool {
 fn window_update(at: &Context) -> bool {
     at.target().is_some_and(|(segment, pcb)| {
         let mut wl = pcb.text("wl").split('/').filter_map(|t| t.parse::<i64>().ok());
-        let same = wl.next() == Some(segment.seq) && wl.next() == Some(segment.ack);
-        same && segment.flags.contains('A') && !segment.flags.contains('R')
+        let (first, second) = (wl.next(), wl.next());
+        let not_newer = first.is_some_and(|wl1| wrapped(segment.seq - wl1) <= 0) && second == Some(segment.ack);
+        not_newer && segment.flags.contains('A') && !segment.flags.contains('R')
     })
 }
 
@@ -511,11 +535,51 @@ fn closed_in_accept(at: &Context) -> bool {
 }
 
 fn ack_still_due(at: &Context) -> bool {
-    let (reference, subject) = (crate::view::pcbs(at.reference), crate::view::pcbs(at.subject));
-    let bare = |lines: &[String]| without(lines, |_, word| word.starts_with("flags="));
-    bare(at.reference) == bare(at.subject)
-        && at.subject.iter().any(|line| line.starts_with("txfail "))
-        && subject.iter().any(|(slot, pcb)| pcb.flag("NOW") && !reference.get(slot).is_some_and(|c| c.flag("NOW")))
+    let due = |pcb: &Pcb| pcb.flag("NOW") || pcb.flag("DELAY");
+    let refused = at.subject.iter().any(|line| line.starts_with("txfail "));
+    let bare = |lines: &[String]| -> Vec<String> {
+        let kept: Vec<String> =
+            lines.iter().filter(|l| !is_pure_ack(l) && !l.starts_with("txfail ")).cloned().collect();
+        without(&kept, |_, word| word.starts_with("flags=") || word.starts_with("xmit="))
+    };
+    let timer = ["fast", "slow", "tmr"].iter().any(|t| at.step.starts_with(t));
+    timer && refused && at.before.values().any(due) && bare(at.reference) == bare(at.subject)
+}
+
+fn timed_again(at: &Context) -> bool {
+    let untimed = |lines: &[String]| {
+        without(lines, |_, word| ["rto=", "sa=", "sv=", "rtime="].iter().any(|key| word.starts_with(key)))
+    };
+    at.timing_parted && untimed(at.reference) == untimed(at.subject)
+}
+
+fn other_ssthresh(at: &Context) -> bool {
+    let bare = |lines: &[String]| {
+        let keys = ["ssthresh=", "cwnd=", "rttest=", "rtseq="];
+        without(lines, |_, word| keys.iter().any(|key| word.starts_with(key)))
+    };
+    let lost =
+        crate::view::pcbs(at.reference).values().any(|pcb| pcb.num("nrtx") > 0 || pcb.flag("RTO") || pcb.flag("INFR"));
+    lost && bare(at.reference) == bare(at.subject)
+}
+
+fn no_mss_named(at: &Context) -> bool {
+    at.segment().is_some_and(|segment| {
+        segment.slot >= 6
+            && segment.flags.contains('S')
+            && !at.options().iter().any(|o| o.starts_with('m') || o.starts_with("x0204"))
+            && at.subject.iter().any(|line| line.starts_with("pcb ") && line.contains(" mss=1220 "))
+    })
+}
+
+fn ack_in_syn_sent(at: &Context) -> bool {
+    at.target().is_some_and(|(segment, pcb)| {
+        pcb.state == "SYN_SENT"
+            && segment.flags.contains('A')
+            && !segment.flags.contains('S')
+            && !segment.flags.contains('R')
+            && (1..=wrapped(pcb.num("nxt") - pcb.num("una"))).contains(&wrapped(segment.ack - pcb.num("una")))
+    })
 }
 
 fn writer_woken(at: &Context) -> bool {

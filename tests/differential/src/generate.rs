@@ -157,7 +157,7 @@ impl<'a> Generator<'a> {
         match pcb.state.as_str() {
             "CLOSED" => self.connect(slot),
             "TIME_WAIT" if self.rng.chance(60) => self.time_wait(slot, &pcb),
-            "SYN_SENT" if self.rng.chance(75) => self.answer_syn(slot, &pcb),
+            "SYN_SENT" if self.tame || self.rng.chance(75) => self.answer_syn(slot, &pcb),
             "SYN_RCVD" if self.rng.chance(80) => self.finish_passive(slot, &pcb),
             _ => self.act(slot),
         }
