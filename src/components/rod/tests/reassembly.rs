@@ -253,7 +253,7 @@ fn new_model(pcb: Pcb<'_>, fin: bool, sack: bool) -> Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     /// Whatever the order, overlap, duplication, place of the FIN, size of the window and layout in memory: what comes out
     /// is the stream, and what is kept is what the model says.

@@ -223,7 +223,7 @@ fn timeout(pcb: Pcb<'_>) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     /// Whatever is written, sent, acknowledged, split, sent again and refused by the driver, in whatever order: the queues
     /// are the stream, and the counts agree.
