@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What TCP costs on the target, C and Rust side by side. To be sourced by scripts/firmware.
-# shellcheck disable=SC2154 # variables shared with the script's other parts
+# shellcheck disable=SC2153,SC2154 # variables shared with the script's other parts
 
 SIZE_BOARDS=(mps2-an385-m0 mps2-an385 mps2-an386 mps2-an500 virt-rv32imac)
 declare -A CPU_OF=([mps2-an385-m0]='Cortex-M0' [mps2-an385]='Cortex-M3' [mps2-an386]='Cortex-M4'
