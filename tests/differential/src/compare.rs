@@ -68,7 +68,7 @@ impl Parted {
     ) -> (Vec<String>, Vec<String>) {
         let (left, right) = default_mss(left, right);
         let untimed = |lines: &[String]| -> Vec<String> {
-            let timed = |word: &&str| !(word.starts_with("rttest=") || word.starts_with("rtseq="));
+            let timed = |word: &&str| !["rtt=", "rttest=", "rtseq="].iter().any(|key| word.starts_with(key));
             lines.iter().map(|line| line.split(' ').filter(timed).collect::<Vec<_>>().join(" ")).collect()
         };
         let again = |pcb: &view::Pcb| {
@@ -76,26 +76,25 @@ impl Parted {
         };
         let after = view::pcbs(&left);
         let sent_again = before.values().any(again) || after.values().any(again);
-        self.timing |= left != right && sent_again && untimed(&left) == untimed(&right);
+        self.timing |= left != right && sent_again;
         if self.timing { (untimed(&left), untimed(&right)) } else { (left, right) }
     }
 }
 
-/// rfc9293-default-mss: before the peer has named its MSS, IPv6 has 1220 octets and C has 536 for both.
+/// rfc9293-default-mss: before the peer has named its MSS, IPv6 has 1220 octets and C has 536 for both; windows follow.
 fn default_mss(left: Vec<String>, right: Vec<String>) -> (Vec<String>, Vec<String>) {
-    let same = |(l, r): (String, String)| {
-        let open =
-            ["6 SYN_SENT", "7 SYN_SENT", "6 CLOSED", "7 CLOSED"].iter().any(|at| l.starts_with(&format!("pcb {at}")));
-        if open && l.contains(" mss=536 ") && r.contains(" mss=1220 ") {
-            (l.replace(" mss=536 ", " mss=1220 "), r)
-        } else {
-            (l, r)
-        }
+    let open = |line: &str| {
+        ["6 SYN_SENT", "7 SYN_SENT", "6 CLOSED", "7 CLOSED"].iter().any(|at| line.starts_with(&format!("pcb {at}")))
     };
-    if left.len() != right.len() {
+    if !right.iter().any(|line| open(line) && line.contains(" mss=1220 ")) {
         return (left, right);
     }
-    left.into_iter().zip(right).map(same).unzip()
+    let of_mss = |word: &&str| !["mss=", "cwnd=", "ssthresh="].iter().any(|key| word.starts_with(key));
+    let bare = |lines: Vec<String>| -> Vec<String> {
+        let line = |l: String| if open(&l) { l.split(' ').filter(of_mss).collect::<Vec<_>>().join(" ") } else { l };
+        lines.into_iter().map(line).collect()
+    };
+    (bare(left), bare(right))
 }
 
 fn survived(output: &Output) -> bool {
@@ -107,10 +106,13 @@ fn canonical(step: &str, lines: &[String], ignore: &[String]) -> Vec<String> {
     let mut lines: Vec<String> = lines.iter().map(|line| mask(line, ignore)).collect();
     // A PCB is freed before its err callback, as that is documented to be: deviation err-after-free. Its extension arguments
     // are destroyed with it.
-    for at in 1..lines.len() {
-        let err = lines[at - 1].split(' ').nth(2) == Some("err") && lines[at - 1].starts_with("cb ");
-        if err && lines[at].starts_with("cb ") && lines[at].contains(" ext destroy ") {
-            lines.swap(at - 1, at);
+    for at in 0..lines.len() {
+        let words: Vec<&str> = lines[at].split(' ').collect();
+        if words[0] == "cb" && words.get(2) == Some(&"err") {
+            let destroyed = format!("cb {} ext destroy ", words[1]);
+            if let Some(after) = lines[at..].iter().position(|line| line.starts_with(&destroyed)) {
+                lines[at..=at + after].rotate_right(1);
+            }
         }
     }
     let timer = ["slow", "fast", "tmr", "finish", "ipchange", "unlisten", "txnow"].iter().any(|t| step.starts_with(t));

@@ -161,6 +161,11 @@ pub const TABLE: &[Deviation] = &[
         explains: ack_beside_held_data,
     },
     Deviation {
+        id: "rfc9293-keep-alive-idle",
+        why: "keep-alives go out only where nothing waits to be sent or acknowledged (RFC 9293 MUST-26); C sends them any time",
+        explains: keep_alive_with_data,
+    },
+    Deviation {
         id: "rfc6298-karn",
         why: "what was sent again is not timed (RFC 6298 3); C times the second sending",
         explains: timed_again,
@@ -480,7 +485,9 @@ fn flags_of_split(at: &Context) -> bool {
     let split = |line: &String| {
         let Some(tx) = crate::view::Tx::parse(line) else { return false };
         let Some(pcb) = at.before.get(&(tx.slot as usize)) else { return false };
-        pcb.queue("unsent").iter().any(|(seq, len)| *seq == tx.num("seq") && *len > tx.num("len"))
+        let queued = pcb.queue("unsent").iter().any(|(seq, len)| *seq == tx.num("seq") && *len > tx.num("len"));
+        // Written and split in one step: what went out fills the window.
+        queued || tx.num("len") > 0 && pcb.text("swnd").split('/').next() == Some(&tx.num("len").to_string())
     };
     // What is left to differ: flags of such a segment, in the air and in the queues.
     let bare = |lines: &[String]| -> Vec<String> {
@@ -535,21 +542,39 @@ fn closed_in_accept(at: &Context) -> bool {
 }
 
 fn ack_still_due(at: &Context) -> bool {
-    let due = |pcb: &Pcb| pcb.flag("NOW") || pcb.flag("DELAY");
-    let refused = at.subject.iter().any(|line| line.starts_with("txfail "));
+    let refused = |lines: &[String]| lines.iter().any(|line| line.starts_with("txfail "));
+    // What is left to differ: whether the ACK was tried again, and is due still.
     let bare = |lines: &[String]| -> Vec<String> {
         let kept: Vec<String> =
             lines.iter().filter(|l| !is_pure_ack(l) && !l.starts_with("txfail ")).cloned().collect();
-        without(&kept, |_, word| word.starts_with("flags=") || word.starts_with("xmit="))
+        let kept = without(&kept, |_, word| word.starts_with("xmit="));
+        kept.iter()
+            .map(|line| line.replace("DELAY|", "").replace("NOW|", "").replace("DELAY", "").replace("NOW", ""))
+            .collect()
     };
-    let timer = ["fast", "slow", "tmr"].iter().any(|t| at.step.starts_with(t));
-    timer && refused && at.before.values().any(due) && bare(at.reference) == bare(at.subject)
+    (refused(at.reference) || refused(at.subject)) && bare(at.reference) == bare(at.subject)
+}
+
+fn keep_alive_with_data(at: &Context) -> bool {
+    let timer = ["slow", "tmr"].iter().any(|t| at.step.starts_with(t));
+    let after = crate::view::pcbs(at.reference);
+    let keep_alive = |line: &String| {
+        let Some(tx) = crate::view::Tx::parse(line).filter(|_| is_pure_ack(line)) else { return false };
+        let slot = tx.slot as usize;
+        let pending =
+            |pcb: Option<&Pcb>| pcb.is_some_and(|p| !p.queue("unacked").is_empty() || !p.queue("unsent").is_empty());
+        pending(at.before.get(&slot)) || pending(after.get(&slot))
+    };
+    let bare = |lines: &[String]| -> Vec<String> {
+        let kept: Vec<String> = lines.iter().filter(|line| !keep_alive(line)).cloned().collect();
+        without(&kept, |_, word| word.starts_with("xmit=") || word.starts_with("keep="))
+    };
+    timer && at.reference.iter().any(keep_alive) && bare(at.reference) == bare(at.subject)
 }
 
 fn timed_again(at: &Context) -> bool {
-    let untimed = |lines: &[String]| {
-        without(lines, |_, word| ["rto=", "sa=", "sv=", "rtime="].iter().any(|key| word.starts_with(key)))
-    };
+    let untimed =
+        |lines: &[String]| without(lines, |_, word| ["rto=", "rtt=", "rtime="].iter().any(|key| word.starts_with(key)));
     at.timing_parted && untimed(at.reference) == untimed(at.subject)
 }
 
@@ -564,6 +589,11 @@ fn other_ssthresh(at: &Context) -> bool {
 }
 
 fn no_mss_named(at: &Context) -> bool {
+    let written = at.step.strip_prefix("write ").and_then(|rest| rest.split(' ').next()?.parse::<usize>().ok());
+    let early = written.filter(|slot| *slot >= 6).and_then(|slot| at.before.get(&slot));
+    if early.is_some_and(|pcb| pcb.state == "SYN_SENT") {
+        return true;
+    }
     at.segment().is_some_and(|segment| {
         segment.slot >= 6
             && segment.flags.contains('S')

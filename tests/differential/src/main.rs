@@ -63,7 +63,7 @@ fn parse() -> Result<Options, String> {
         reference: PathBuf::new(),
         subject: PathBuf::new(),
         cases: from_environment("DIFFERENTIAL_CASES").or(from_environment("DIFFERENTIAL_DEFAULT_CASES")).unwrap_or(200),
-        seed: from_environment("DIFFERENTIAL_SEED").unwrap_or(clock),
+        seed: from_environment("DIFFERENTIAL_SEED").or(from_environment("DIFFERENTIAL_DEFAULT_SEED")).unwrap_or(clock),
         steps: 70,
         all: false,
         survive: false,
