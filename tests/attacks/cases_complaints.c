@@ -693,6 +693,30 @@ static void complaint_11_err_mem_woken_when_memory_returns(void)
          (unsigned)(vnet.now - at));
 }
 
+static err_t recv_and_write(void *arg, struct tcp_pcb *pcb, struct pbuf *in, err_t err)
+{
+  LWIP_UNUSED_ARG(arg);
+  LWIP_UNUSED_ARG(err);
+  tcp_recved(pcb, in->tot_len);
+  pbuf_free(in);
+  inject_arm(INJECT_OUTAGE, 1);
+  EXPECT(tcp_write(pcb, data, 500, TCP_WRITE_FLAG_COPY) == ERR_MEM, "not ERR_MEM");
+  inject_disarm();
+  return ERR_OK;
+}
+
+/* The ACK that goes out when the callback is done is no sign of memory. */
+static void complaint_11_err_mem_in_a_callback_is_woken(void)
+{
+  unsigned calls;
+  tcp_recv(establish(&app, &p), recv_and_write);
+  vnet_run(500 - vnet.now % 500 + 260);
+  calls = app.sent_calls + app.poll_calls;
+  peer_send(&p, TCP_ACK | TCP_PSH, "abc", 3);
+  vnet_run(240);
+  EXPECT(app.sent_calls + app.poll_calls > calls, "blocked in the recv callback and not woken");
+}
+
 /* Runner-up: echo of much through small windows must not stall. */
 static void runner_up_zero_window_echo_stall(void)
 {
@@ -867,6 +891,7 @@ const struct attack_case cases_complaints[] = {
   CASE(complaint_08_first_retransmission_after_a_second),
   CASE(complaint_09_10_time_wait_is_recycled_at_the_limit),
   CASE(complaint_11_err_mem_woken_when_memory_returns),
+  CASE(complaint_11_err_mem_in_a_callback_is_woken),
   CASE(runner_up_zero_window_echo_stall),
   CASE(cve_2026_10634_callback_during_iteration),
   CASE(cve_2026_10634_address_change_during_iteration),

@@ -58,6 +58,7 @@ static const struct known known[] = {
   { "misuse_accept_aborts_returning_ok", lies },
   { "misuse_connected_aborts_returning_ok", lies },
   { "complaint_11_err_mem_woken_when_memory_returns", "C wakes it by the poll timer only" },
+  { "complaint_11_err_mem_in_a_callback_is_woken", "C wakes it by the poll timer only" },
   { "cve_2026_10634_address_change_during_iteration",
     "tcp_netif_ip_addr_changed keeps the next pointer over an err callback" },
   { "misuse_pcb_after_err_callback", dead },
