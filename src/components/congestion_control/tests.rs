@@ -150,10 +150,10 @@ fn spoofed_duplicate_acks_inflate_no_further_than_what_is_in_flight() {
     rod::on_probe(pcb, SeqNum::new(9_999));
     assert_eq!(pcb.snd_nxt() - pcb.lastack(), 10_000);
     on_fast_retransmit(pcb);
-    let (ssthresh, start) = (pcb.ssthresh(), pcb.cwnd());
+    let (ssthresh, start) = (u32::from(pcb.ssthresh()), u32::from(pcb.cwnd()));
     assert_eq!(start, ssthresh + 3000);
     for inflated in 1..=100 {
         on_duplicate_ack(pcb);
-        assert_eq!(pcb.cwnd(), (start + inflated * 1000).min(ssthresh + 10_000));
+        assert_eq!(u32::from(pcb.cwnd()), (start + inflated * 1000).min(ssthresh + 10_000));
     }
 }

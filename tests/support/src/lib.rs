@@ -8,6 +8,7 @@ unsafe extern "C" {
     fn lwip_memory_set_clock(ms: u32);
     fn lwip_memory_seed(seed: u32);
     fn lwip_memory_used() -> u32;
+    fn lwip_memory_segments() -> u32;
 }
 
 /// lwIP's globals belong to whoever has this, which takes the place of lwIP's core lock.
@@ -48,5 +49,11 @@ impl Memory {
     pub fn used(&self) -> u32 {
         // SAFETY: the lock is held.
         unsafe { lwip_memory_used() }
+    }
+
+    /// How many TCP segments there can be.
+    pub fn segments(&self) -> u32 {
+        // SAFETY: a constant is returned.
+        unsafe { lwip_memory_segments() }
     }
 }

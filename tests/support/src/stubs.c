@@ -226,3 +226,8 @@ u32_t lwip_memory_used(void)
 #endif
   return used;
 }
+
+u32_t lwip_memory_segments(void)
+{
+  return MEMP_NUM_TCP_SEG;
+}

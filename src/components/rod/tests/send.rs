@@ -323,7 +323,7 @@ fn a_write_that_fails_has_no_effect() {
             assert_eq!((pcb.snd_lbb(), pcb.snd_buf(), pcb.snd_queuelen(), bench.memory.used()), before);
         }
     }
-    assert!(failures > 0 && written > 1000);
+    assert!(failures > 0 && written > 0);
     bench.finish(id);
 }
 
