@@ -135,7 +135,7 @@ fn find_in_any(core: &Core, lists: usize, mut is_it: impl FnMut(Pcb<'_>) -> bool
 /// A port of the ephemeral range that no PCB has (RFC 6056 3.3.1: a random one, or the next free one behind it).
 fn free_port(core: &Core) -> Option<u16> {
     const FIRST: u32 = config::TCP_LOCAL_PORT_RANGE_START;
-    const COUNT: u32 = config::TCP_LOCAL_PORT_RANGE_END - FIRST;
+    const COUNT: u32 = config::TCP_LOCAL_PORT_RANGE_END - FIRST + 1;
     let mut candidate = cm::next_port_candidate(core) % COUNT;
     for _ in 0..COUNT {
         let port = (FIRST + candidate) as u16;
@@ -412,10 +412,12 @@ pub(crate) fn abandon(core: &mut Core, id: PcbId, reset: bool) {
 }
 
 /// The end of a PCB in any state: frees it with all that it holds. A connection's peer gets a reset, if `reset`; the
-/// application hears of it by `error`, if any, unless it was over for it anyway (TIME-WAIT).
+/// application hears of it by `error`, if any, unless it was over for it anyway.
 pub(crate) fn finish(core: &mut Core, id: PcbId, reset: bool, error: Option<Error>) {
     let Some(pcb) = core.get(id) else { return };
     let (callback, state) = (pcb.error_callback(), pcb.state());
+    // In TIME-WAIT it is over for the application, unless that still has to get data.
+    let concerns_application = state != State::TimeWait || (pcb.has_refused_data() && !pcb.has(Bit::RX_CLOSED));
     cm::backlog::remove(pcb);
     rod::purge(pcb);
     if reset && !matches!(state, State::Closed | State::TimeWait) {
@@ -431,7 +433,7 @@ pub(crate) fn finish(core: &mut Core, id: PcbId, reset: bool, error: Option<Erro
         pcb,
     );
     core.free(id);
-    if let (Some(error), true) = (error, state != State::TimeWait) {
+    if let (Some(error), true) = (error, concerns_application) {
         core.call_err(callback, error);
     }
 }

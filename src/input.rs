@@ -187,7 +187,7 @@ fn on_segment_in_closed(core: &mut Core, segment: &Segment, netif_index: u8) {
         // RFC 9293 3.10.7.1: CLOSED.
         tcp_stat!(proterr);
         tcp_stat!(drop);
-        answer_with_reset(core, segment);
+        answer_with_reset(core, segment, None);
     }
 }
 
@@ -215,12 +215,17 @@ fn find_listener(core: &Core, port: u16, netif_index: u8) -> Option<Listener<'_>
 }
 
 /// A reset that the sender of `segment` accepts (RFC 9293 3.10.7.1).
-fn answer_with_reset(core: &mut Core, segment: &Segment) {
+///
+/// That of a connection goes the connection's way; what belongs to none goes back by the way that it came.
+fn answer_with_reset(core: &mut Core, segment: &Segment, id: Option<PcbId>) {
     let packet = Packet::current(core);
     let tuple = packet_tuple(packet, segment);
     let reset = Reset { seq: segment.header.ack, ack: segment.header.seq + segment.seq_len, tuple };
-    // Back by the way that it came.
-    if let Some((p, route)) = packet.netif().and_then(|netif| reset.prepare(None, Some(netif))) {
+    let prepared = match id.and_then(|id| core.get(id)) {
+        Some(pcb) => reset.prepare(Some(pcb), None),
+        None => packet.netif().and_then(|netif| reset.prepare(None, Some(netif))),
+    };
+    if let Some((p, route)) = prepared {
         core.transmit(p, &route).ok();
     }
 }
@@ -236,7 +241,7 @@ fn on_segment_in_listen(core: &mut Core, listener: *mut crate::ffi::bindings::tc
         return;
     }
     if segment.has(Flags::ACK) {
-        return answer_with_reset(core, segment);
+        return answer_with_reset(core, segment, None);
     }
     if !segment.has(Flags::SYN) {
         return;
@@ -320,7 +325,7 @@ fn on_segment_in_time_wait(core: &mut Core, id: PcbId, segment: &Segment, netif_
             api::abandon(core, id, false);
             return false;
         }
-        answer_with_reset(core, segment);
+        answer_with_reset(core, segment, None);
         return true;
     }
     if segment.has(Flags::FIN) && seq + segment.seq_len == pcb.rcv_nxt() {
@@ -392,7 +397,7 @@ fn on_segment_in_syn_sent(core: &mut Core, id: PcbId, segment: &Segment) -> Outc
     }
     if segment.has(Flags::ACK) && !acceptable {
         // An old connection's segment: reset that, and try again at once.
-        answer_with_reset(core, segment);
+        answer_with_reset(core, segment, Some(id));
         retry_syn(core, id);
         return Outcome::Deliver;
     }
@@ -543,7 +548,7 @@ fn on_ack_in_syn_rcvd(core: &mut Core, id: PcbId, segment: &Segment) -> Outcome 
         return Outcome::Deliver;
     }
     if !segment.header.ack.within(pcb.lastack() + 1, pcb.snd_nxt() - pcb.lastack()) {
-        answer_with_reset(core, segment);
+        answer_with_reset(core, segment, Some(id));
         return Outcome::Deliver;
     }
     cm::enter(pcb, State::Established);

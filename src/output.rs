@@ -124,12 +124,14 @@ pub(crate) fn output(core: &mut Core, id: PcbId) -> Result {
         if fits(pcb, &front, window) {
             flow_control::on_unblocked(pcb);
             send_queued(core, id, netif, window)?;
+            if let Some(pcb) = core.get(id) {
+                rod::set_memory_error(pcb, false);
+            }
         } else if window == pcb.snd_wnd() && pcb.unacked_is_empty() {
             flow_control::on_blocked(pcb);
         }
     }
     let pcb = core.get(id).ok_or(Error::CONN)?;
-    rod::set_memory_error(pcb, false);
     if pcb.has(Bit::ACK_NOW) { send_empty_ack(core, id) } else { Ok(()) }
 }
 
@@ -276,8 +278,6 @@ impl Control {
         #[cfg(not(lwip_wnd_scale))]
         let wnd = config::TCP_WND as u16;
         let flags = Flags::RST | Flags::ACK;
-        mib2_stat!(tcpoutrsts);
-        debug(Event::ResetSent, seq.raw(), ack.raw());
         let header = Header { src, dst, seq, ack, len: HEADER_LEN, flags, wnd };
         Self { header, options: OptionSet(0), sacks: false, data: None }
     }
@@ -302,6 +302,10 @@ impl Control {
                 write_blocks(pcb, blocks, &mut writer);
             }
             hooks::add_options(raw, raw_header.cast(), pcb, writer.into_rest());
+        }
+        if self.header.flags.has(Flags::RST) {
+            mib2_stat!(tcpoutrsts);
+            debug(Event::ResetSent, self.header.seq.raw(), self.header.ack.raw());
         }
         Some(p)
     }
@@ -329,17 +333,15 @@ fn write_blocks(pcb: Pcb<'_>, blocks: u8, writer: &mut WordWriter<'_>) {
     let _ = (pcb, blocks, writer);
 }
 
-/// Sends a control segment of a connection: ERR_MEM without memory, ERR_RTE without a route.
-fn send_control(core: &mut Core, id: PcbId, control: &mut Control) -> Result {
-    let pcb = core.get(id).ok_or(Error::CONN)?;
+/// Makes a control segment of a connection, and finds its way: ERR_MEM without memory, ERR_RTE without a route.
+fn prepare(pcb: Pcb<'_>, control: &mut Control) -> Result<(Pbuf, Route)> {
     let p = control.build(Some(pcb)).ok_or(Error::MEM)?;
     let netif = route(pcb).ok_or(Error::RTE)?;
-    let route = Route::of(pcb, netif);
     if !control.header.flags.has(Flags::RST) {
         flow_control::on_window_sent(pcb);
         rod::on_ack_built(pcb);
     }
-    core.transmit(p, &route)
+    Ok((p, Route::of(pcb, netif)))
 }
 
 /// tcp_send_empty_ack: an ACK without data, with the SACK blocks that there are. ERR_BUF without memory. If it cannot be
@@ -347,18 +349,21 @@ fn send_control(core: &mut Core, id: PcbId, control: &mut Control) -> Result {
 pub(crate) fn send_empty_ack(core: &mut Core, id: PcbId) -> Result {
     let pcb = core.get(id).ok_or(Error::CONN)?;
     let mut control = Control { sacks: true, ..Control::of(pcb, pcb.snd_nxt()) };
-    let result = send_control(core, id, &mut control);
+    let result = match prepare(pcb, &mut control) {
+        Ok((p, route)) => core.transmit(p, &route),
+        Err(error) => Err(if error == Error::MEM { Error::BUF } else { error }),
+    };
     if let Some(pcb) = core.get(id) {
         if result.is_ok() { rod::on_ack_sent(pcb) } else { rod::on_ack_failed(pcb) }
     }
-    result.map_err(|error| if error == Error::MEM { Error::BUF } else { error })
+    result
 }
 
 /// tcp_keepalive: a probe with the sequence number before SND.NXT, to which a living peer answers (RFC 9293 3.8.4).
 pub(crate) fn send_keep_alive(core: &mut Core, id: PcbId) -> Result {
     let pcb = core.get(id).ok_or(Error::CONN)?;
-    let mut control = Control::of(pcb, pcb.snd_nxt() - 1);
-    send_control(core, id, &mut control)
+    let (p, route) = prepare(pcb, &mut Control::of(pcb, pcb.snd_nxt() - 1))?;
+    core.transmit(p, &route)
 }
 
 /// tcp_zero_window_probe: one octet of the first unsent segment, or its FIN, beyond the window (RFC 9293 3.8.6.1).
@@ -372,19 +377,18 @@ pub(crate) fn send_window_probe(core: &mut Core, id: PcbId) -> Result {
     } else {
         control.data = Some(rod::first_octet(pcb));
     }
-    let sent = send_control(core, id, &mut control);
-    // Even if only a part of the way was possible: what the peer may have seen counts as sent.
-    if let Some(pcb) = core.get(id).filter(|_| sent != Err(Error::MEM)) {
-        rod::on_probe(pcb, front.seq);
-    }
-    sent
+    let (p, route) = prepare(pcb, &mut control)?;
+    rod::on_probe(pcb, front.seq);
+    core.transmit(p, &route)
 }
 
 /// Tells the peer of a connection that it is over. What cannot be sent is lost: resets are not repeated.
 pub(crate) fn reset_peer(core: &mut Core, id: PcbId) {
     if let Some(pcb) = core.get(id) {
         let mut control = Control::reset(pcb.snd_nxt(), pcb.rcv_nxt(), pcb.local_port(), pcb.remote_port());
-        send_control(core, id, &mut control).ok();
+        if let Ok((p, route)) = prepare(pcb, &mut control) {
+            core.transmit(p, &route).ok();
+        }
     }
 }
 

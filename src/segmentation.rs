@@ -79,19 +79,17 @@ pub(crate) fn write(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> Result {
     Ok(())
 }
 
-/// Segments are kept to half the largest window that the peer has offered: it could not take more than one otherwise.
-fn segment_size(pcb: Pcb<'_>) -> u16 {
+/// Segments, of which options take `option_len`, are kept to half the largest window that the peer has offered: it could
+/// not take more than one otherwise. A window too small even for that does not count.
+fn segment_size(pcb: Pcb<'_>, option_len: u16) -> u16 {
     let half = (u32::from(pcb.snd_wnd_max()) / 2).min(0xffff) as u16;
-    match pcb.mss().min(half) {
-        0 => pcb.mss(),
-        size => size,
-    }
+    if half > option_len { pcb.mss().min(half) } else { pcb.mss() }
 }
 
 fn plan(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> Option<Plan> {
     let options = OptionSet::of_connection(pcb);
     let option_len = options.len(Some(pcb));
-    let size = segment_size(pcb).max(option_len + 1);
+    let size = segment_size(pcb, option_len).max(option_len + 1);
     let (nothing, _) = data.split(0);
     let mut plan =
         Plan { fill: nothing, append: Append::Nothing, chain: Chain::new(), octets: 0, pbufs: 0, oversize: 0 };

@@ -91,6 +91,8 @@ fn in_order(rod: &mut Rod<'_>, mut segment: Incoming) -> Received {
     let mut data = Some(segment.data).filter(|data| data.tot_len() > 0);
     take_following(rod, &mut end, &mut fin, &mut data);
     rod.set_rcv_nxt(end);
+    // A gap that is left has to be told, by an ACK of its own, since segments with data carry no SACK.
+    let ack = if rod.ooseq_is_empty() { ack } else { AckWish::Immediate };
     #[cfg(lwip_tcp_sack_out)]
     sack::on_advanced(rod);
     Received { data, seq_len: end - start, fin, ack }
@@ -145,21 +147,20 @@ fn out_of_order(_rod: &mut Rod<'_>, _segment: Incoming) -> Received {
 #[cfg(tcp_queue_ooseq)]
 fn out_of_order(rod: &mut Rod<'_>, segment: Incoming) -> Received {
     let seq = segment.seq;
-    let queued = queue_segment(rod, segment);
+    queue_segment(rod, segment);
+    // RFC 2018 4: the block of the latest segment comes first, of a duplicate too.
     #[cfg(lwip_tcp_sack_out)]
-    if queued {
-        sack::on_queued(rod, seq);
-    }
-    let _ = (seq, queued);
+    sack::on_queued(rod, seq);
+    let _ = seq;
     #[cfg(ooseq_limit)]
     apply_limits(rod);
     Received { data: None, seq_len: 0, fin: false, ack: AckWish::Immediate }
 }
 
-/// Puts a segment into the queue, which stays sorted and free of overlaps. False if it brings nothing new, or there is
-/// no memory to keep it.
+/// Puts a segment into the queue, which stays sorted and free of overlaps, unless it brings nothing new, or there is no
+/// memory to keep it.
 #[cfg(tcp_queue_ooseq)]
-fn queue_segment(rod: &mut Rod<'_>, segment: Incoming) -> bool {
+fn queue_segment(rod: &mut Rod<'_>, segment: Incoming) {
     let (seq, end) = (segment.seq, segment.end());
     let mut queue = rod.ooseq();
     while queue.current().is_some_and(|queued| queued.received_seq().lt(seq)) {
@@ -168,15 +169,15 @@ fn queue_segment(rod: &mut Rod<'_>, segment: Incoming) -> bool {
     let covers = |queued: crate::pcb::Seg<'_>| queued.received_seq() + queued.seq_len();
     if let Some(previous) = queue.previous() {
         if previous.flags().has(Flags::FIN) || end.le(covers(previous)) {
-            return false;
+            return;
         }
     }
     if queue.current().is_some_and(|queued| queued.received_seq() == seq && end.le(covers(queued))) {
-        return false;
+        return;
     }
     crate::ffi::pbuf::header_to_host(segment.header, seq);
     let fin = segment.fin;
-    let Some(new) = SegBox::received(segment.data, segment.header) else { return false };
+    let Some(new) = SegBox::received(segment.data, segment.header) else { return };
     let flags = new.seg().flags().without(Flags::FIN);
     new.seg().set_flags(if fin { flags | Flags::FIN } else { flags });
     if let Some(previous) = queue.previous() {
@@ -186,7 +187,6 @@ fn queue_segment(rod: &mut Rod<'_>, segment: Incoming) -> bool {
     }
     queue.insert(new);
     remove_covered(queue);
-    true
 }
 
 /// Removes what the current segment covers, and cuts it where the next one starts.
