@@ -105,11 +105,6 @@ pub const TABLE: &[Deviation] = &[
         explains: mss_elsewhere,
     },
     Deviation {
-        id: "rfc9293-rst-syn-sent",
-        why: "in SYN-SENT a RST counts only with ACK (RFC 9293 3.10.7.3); C does not look at the ACK bit",
-        explains: rst_without_ack,
-    },
-    Deviation {
         id: "rfc6582-rto",
         why: "a retransmission timeout ends fast recovery (RFC 6582 4); C keeps the flag",
         explains: timeout_in_recovery,
@@ -628,12 +623,6 @@ fn bound_again(at: &Context) -> bool {
             .next()
             .and_then(|slot| at.before.get(&slot.parse().ok()?))
             .is_some_and(|pcb| pcb.state == "CLOSED" && pcb.num("lport") != 0)
-}
-
-fn rst_without_ack(at: &Context) -> bool {
-    at.target().is_some_and(|(segment, pcb)| {
-        pcb.state == "SYN_SENT" && segment.flags.contains('R') && !segment.flags.contains('A')
-    })
 }
 
 fn timeout_in_recovery(at: &Context) -> bool {
