@@ -558,8 +558,8 @@ pub(crate) fn wake_writers(core: &mut Core) {
     while let Some(id) = next {
         let Some(pcb) = core.get(id) else { return };
         core.set_active_pcbs_changed(0);
-        if pcb.has(Bit::MEMORY_ERROR) && pcb.state() >= State::Established {
-            rod::set_memory_error(pcb, false);
+        if pcb.wants_memory() != 0 && pcb.state() >= State::Established {
+            rod::set_wants_memory(pcb, false);
             if core.call_sent(id, 0).is_ok() {
                 output(core, id).ok();
             }

@@ -117,6 +117,7 @@ pub(crate) fn output(core: &mut Core, id: PcbId) -> Result {
     if core::ptr::eq(core.input_pcb(), id.as_ptr()) {
         return Ok(());
     }
+    let mut sent = false;
     if let Some(front) = rod::front(pcb) {
         let netif = route(pcb).ok_or(Error::RTE)?;
         choose_local_ip(pcb, netif)?;
@@ -124,15 +125,17 @@ pub(crate) fn output(core: &mut Core, id: PcbId) -> Result {
         if fits(pcb, &front, window) {
             flow_control::on_unblocked(pcb);
             send_queued(core, id, netif, window)?;
-            if let Some(pcb) = core.get(id) {
-                rod::set_memory_error(pcb, false);
-            }
+            sent = true;
         } else if window == pcb.snd_wnd() && pcb.unacked_is_empty() {
             flow_control::on_blocked(pcb);
         }
     }
     let pcb = core.get(id).ok_or(Error::CONN)?;
-    if pcb.has(Bit::ACK_NOW) { send_empty_ack(core, id) } else { Ok(()) }
+    let ack_due = pcb.has(Bit::ACK_NOW);
+    if sent || !ack_due {
+        rod::set_memory_error(pcb, false);
+    }
+    if ack_due { send_empty_ack(core, id) } else { Ok(()) }
 }
 
 /// The end of the segment lies within the window.

@@ -67,9 +67,11 @@ pub(crate) fn write(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> Result {
     let Some(plan) = planned else {
         tcp_stat!(memerr);
         rod::set_memory_error(pcb, true);
+        rod::set_wants_memory(pcb, true);
         pcb.core().set_memory_wanted(true);
         return Err(Error::MEM);
     };
+    rod::set_wants_memory(pcb, false);
     carry_out(pcb, plan);
     flow_control::on_send_buffer_used(pcb, len);
     if !flags.more {

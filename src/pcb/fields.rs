@@ -292,6 +292,8 @@ beside! {
         recovering: u8, set_recovering;
         /// The tick at which `ts_recent` was taken (RFC 7323 5.5).
         ts_recent_tick: u32, set_ts_recent_tick;
+        /// 1 after tcp_write failed for lack of memory, until the application hears that there is some again.
+        wants_memory: u8, set_wants_memory;
         /// Segments sent.
         segments_out: u32, set_segments_out;
         /// Of them, retransmissions.

@@ -128,6 +128,11 @@ pub(crate) fn set_memory_error(pcb: Pcb<'_>, failed: bool) {
     if failed { rod.raise(Bit::MEMORY_ERROR) } else { rod.clear(Bit::MEMORY_ERROR) }
 }
 
+/// tcp_write failed for lack of memory, or the application has heard that there is some again.
+pub(crate) fn set_wants_memory(pcb: Pcb<'_>, wants: bool) {
+    own(pcb).set_wants_memory(wants.into());
+}
+
 /// Frees everything that is queued; nothing will be sent or received any more.
 pub(crate) fn purge(pcb: Pcb<'_>) {
     drop(own(pcb).take_refused_data());
