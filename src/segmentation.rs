@@ -38,6 +38,15 @@ struct Plan {
     oversize: u16,
 }
 
+/// Why data cannot be queued now.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shortage {
+    /// The connection's own queue is full: its own acknowledgments make room.
+    Queue,
+    /// lwIP's memory is used up, perhaps by others.
+    Memory,
+}
+
 enum Append {
     Nothing,
     /// The application's memory goes on where the last pbuf ends.
@@ -63,13 +72,19 @@ pub(crate) fn write(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> Result {
         return Err(Error::MEM);
     }
     let flags = WriteFlags { copy: flags.copy || cfg!(lwip_netif_tx_single_pbuf), ..flags };
-    let planned = if u32::from(pcb.snd_queuelen()) >= MAX_QUEUE { None } else { plan(pcb, data, flags) };
-    let Some(plan) = planned else {
-        tcp_stat!(memerr);
-        rod::set_memory_error(pcb, true);
-        rod::set_wants_memory(pcb, true);
-        pcb.core().set_memory_wanted(true);
-        return Err(Error::MEM);
+    let queue_full = u32::from(pcb.snd_queuelen()) >= MAX_QUEUE;
+    let planned = if queue_full { Err(Shortage::Queue) } else { plan(pcb, data, flags) };
+    let plan = match planned {
+        Ok(plan) => plan,
+        Err(shortage) => {
+            tcp_stat!(memerr);
+            rod::set_memory_error(pcb, true);
+            if shortage == Shortage::Memory {
+                rod::set_wants_memory(pcb, true);
+                pcb.core().set_memory_wanted(true);
+            }
+            return Err(Error::MEM);
+        }
     };
     rod::set_wants_memory(pcb, false);
     carry_out(pcb, plan);
@@ -88,7 +103,7 @@ fn segment_size(pcb: Pcb<'_>, option_len: u16) -> u16 {
     if half > option_len { pcb.mss().min(half) } else { pcb.mss() }
 }
 
-fn plan(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> Option<Plan> {
+fn plan(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> core::result::Result<Plan, Shortage> {
     let options = OptionSet::of_connection(pcb);
     let option_len = options.len(Some(pcb));
     let size = segment_size(pcb, option_len).max(option_len + 1);
@@ -98,23 +113,23 @@ fn plan(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> Option<Plan> {
     let mut left = data;
     // What waits to be sent again is not the end of the stream: nothing is added to it.
     if let Some(last) = rod::last_unsent(pcb).filter(|last| last.end == pcb.snd_lbb()) {
-        left = plan_last(pcb, &mut plan, &last, size, data, flags)?;
+        left = plan_last(pcb, &mut plan, &last, size, data, flags).ok_or(Shortage::Memory)?;
     }
     let mut seq = pcb.snd_lbb() + u32::from(data.len() - left.len());
     while left.len() > 0 {
         let (piece, rest) = left.split(size - option_len);
-        let (seg, oversize) = new_segment(pcb, &plan, piece, seq, options, size, flags)?;
+        let (new, oversize) = new_segment(pcb, &plan, piece, seq, options, size, flags).ok_or(Shortage::Memory)?;
         plan.oversize = oversize;
-        plan.pbufs = plan.pbufs.saturating_add(seg.seg().clen());
+        plan.pbufs = plan.pbufs.saturating_add(new.seg().clen());
         plan.octets += u32::from(piece.len());
         if queued_pbufs(pcb, &plan) > MAX_QUEUE {
-            return None;
+            return Err(Shortage::Queue);
         }
-        plan.chain.push_back(seg);
+        plan.chain.push_back(new);
         seq += u32::from(piece.len());
         left = rest;
     }
-    Some(plan)
+    Ok(plan)
 }
 
 fn queued_pbufs(pcb: Pcb<'_>, plan: &Plan) -> u32 {

@@ -115,6 +115,11 @@ pub const TABLE: &[Deviation] = &[
         explains: only_activity,
     },
     Deviation {
+        id: "wake-on-memory",
+        why: "where tcp_write failed for lack of memory, sent is called with 0 octets when some comes back; C waits for a poll",
+        explains: woken_writer,
+    },
+    Deviation {
         id: "min-mss",
         why: "the peer's MSS counts as 64 at least: a smaller one makes segments of headers alone (CVE-2019-11479)",
         explains: tiny_mss,
@@ -628,6 +633,15 @@ fn bound_again(at: &Context) -> bool {
 fn timeout_in_recovery(at: &Context) -> bool {
     let timer = ["slow", "tmr"].iter().any(|t| at.step.starts_with(t));
     timer && at.before.values().any(|pcb| pcb.flag("INFR"))
+}
+
+/// The first thing that parts them is a sent callback of no octets, which C never makes.
+fn woken_writer(at: &Context) -> bool {
+    let first = at.subject.iter().zip(at.reference.iter().map(Some).chain(std::iter::repeat(None)));
+    first.into_iter().find(|(ours, theirs)| Some(*ours) != *theirs).is_some_and(|(ours, _)| {
+        let words: Vec<&str> = ours.split_whitespace().collect();
+        matches!(words[..], ["cb", _, "sent", "0"])
+    })
 }
 
 fn only_activity(at: &Context) -> bool {
