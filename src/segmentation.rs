@@ -111,8 +111,7 @@ fn plan(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> core::result::Result<
     let mut plan =
         Plan { fill: nothing, append: Append::Nothing, chain: Chain::new(), octets: 0, pbufs: 0, oversize: 0 };
     let mut left = data;
-    // What waits to be sent again is not the end of the stream: nothing is added to it.
-    if let Some(last) = rod::last_unsent(pcb).filter(|last| last.end == pcb.snd_lbb()) {
+    if let Some(last) = rod::last_unsent(pcb) {
         left = plan_last(pcb, &mut plan, &last, size, data, flags).ok_or(Shortage::Memory)?;
     }
     let mut seq = pcb.snd_lbb() + u32::from(data.len() - left.len());
@@ -281,9 +280,7 @@ pub(crate) fn enqueue_flags(pcb: Pcb<'_>, flags: Flags) -> Result {
 
 /// tcp_send_fin: our FIN goes with the last unsent segment, or gets one of its own. ERR_MEM: no memory for that.
 pub(crate) fn send_fin(pcb: Pcb<'_>) -> Result {
-    // What waits to be sent again is not the end of the stream.
-    let at_end = rod::last_unsent(pcb).is_some_and(|last| last.end == pcb.snd_lbb());
-    if at_end && rod::mark_fin_on_last(pcb) {
+    if rod::last_unsent(pcb).is_some() && rod::mark_fin_on_last(pcb) {
         cm::on_fin_queued(pcb);
         return Ok(());
     }

@@ -29,8 +29,6 @@ pub(crate) struct LastUnsent {
     pub(crate) options: u8,
     /// Where the application's memory ends that its last pbuf refers to, if it does.
     pub(crate) reference_end: Option<*const u8>,
-    /// The sequence number behind it.
-    pub(crate) end: SeqNum,
 }
 
 /// The segment that comes next.
@@ -46,13 +44,12 @@ pub(crate) fn front(pcb: Pcb<'_>) -> Option<Front> {
     })
 }
 
-/// The segment that comes last, among those not sent.
+/// The segment that the stream ends with, if it was not sent: what only waits to be sent again is not that.
 pub(crate) fn last_unsent(pcb: Pcb<'_>) -> Option<LastUnsent> {
-    own(pcb).unsent().back().map(|seg| LastUnsent {
+    own(pcb).unsent().back().filter(|seg| seg.end() == pcb.snd_lbb()).map(|seg| LastUnsent {
         len: seg.len(),
         options: seg.options(),
         reference_end: seg.end_of_reference(),
-        end: seg.end(),
     })
 }
 
