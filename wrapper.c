@@ -26,7 +26,7 @@ const u16_t lwip_tcp_rust_layout[4] = {
 
 /*
  * Whether that is what lwIP, which it is linked with, was built for: its pools tell. A prebuilt archive may have been made
- * with another lwipopts.h.
+ * with another lwipopts.h. If not, TCP stays off: tcp_new() has no PCB to give.
  */
 u8_t lwip_tcp_rust_fits_lwip(void)
 {
@@ -36,10 +36,8 @@ u8_t lwip_tcp_rust_fits_lwip(void)
 #if !MEMP_MEM_MALLOC
   fits = fits && memp_pools[MEMP_TCP_PCB]->num == lwip_tcp_rust_layout[3];
 #endif
-  if (!fits) {
-    LWIP_PLATFORM_DIAG(("lwip_tcp_rust: this archive was built for another lwipopts.h or other compiler flags than lwIP: "
-                        "TCP stays off. Build both with the same ones.\n"));
-  }
+  /* An assertion and not a line of output: the core brings no printf into a firmware whose C has none. */
+  LWIP_ASSERT("lwip_tcp_rust was built for another lwipopts.h or other compiler flags than lwIP", fits);
   return fits;
 }
 
