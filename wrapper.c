@@ -17,6 +17,18 @@
 #if MEMP_NUM_TCP_PCB > 65534
 #error "MEMP_NUM_TCP_PCB must be at most 65534 with the Rust TCP core (lwipopts.h)"
 #endif
+#if LWIP_TCP_RUST_SACK && !(LWIP_TCP_SACK_OUT && LWIP_TCP_RUST_FINE_TIMERS)
+#error "LWIP_TCP_RUST_SACK needs LWIP_TCP_SACK_OUT and LWIP_TCP_RUST_FINE_TIMERS (lwipopts.h)"
+#endif
+#if LWIP_TCP_RUST_RACK && !LWIP_TCP_RUST_SACK
+#error "LWIP_TCP_RUST_RACK needs LWIP_TCP_RUST_SACK (lwipopts.h)"
+#endif
+#if LWIP_TCP_RUST_RTO_MIN_MS < 1 || LWIP_TCP_RUST_RTO_MIN_MS > 60000
+#error "LWIP_TCP_RUST_RTO_MIN_MS must be 1 to 60000 (lwipopts.h)"
+#endif
+#if LWIP_TCP_RUST_DELAYED_ACK_MS < 1 || LWIP_TCP_RUST_DELAYED_ACK_MS > 500
+#error "LWIP_TCP_RUST_DELAYED_ACK_MS must be 1 to 500 (lwipopts.h)"
+#endif
 
 /* What the archive was built for: sizes of a PCB, a listening PCB and a segment, and how many PCBs there are. */
 const u16_t lwip_tcp_rust_layout[4] = {
@@ -230,6 +242,31 @@ void lwip_tcp_rust_assert_core_locked(void)
 {
   LWIP_ASSERT_CORE_LOCKED();
 }
+
+#if LWIP_TCP_RUST_FINE_TIMERS && LWIP_TIMERS && !LWIP_TIMERS_CUSTOM
+extern void lwip_tcp_rust_on_alarm(void);
+
+static void on_alarm(void *arg)
+{
+  LWIP_UNUSED_ARG(arg);
+  lwip_tcp_rust_on_alarm();
+}
+
+/* lwip_tcp_rust_on_alarm() is called in `ms` milliseconds, and not at the time asked for before. 0: there is no room for it. */
+u8_t lwip_tcp_rust_set_alarm(u32_t ms)
+{
+  void *room;
+  sys_untimeout(on_alarm, NULL);
+  /* sys_timeout() asserts that there is room; so it is asked before. */
+  room = memp_malloc(MEMP_SYS_TIMEOUT);
+  if (room == NULL) {
+    return 0;
+  }
+  memp_free(MEMP_SYS_TIMEOUT, room);
+  sys_timeout(ms, on_alarm, NULL);
+  return 1;
+}
+#endif
 
 #ifndef LWIP_NOASSERT
 /* In the order of `enum Assertion` in src/ffi/diagnostics.rs. */

@@ -29,6 +29,7 @@ enum lwip_tcp_rust_presence { LWIP_TCP_RUST_CFG_LWIP_TCP = (LWIP_TCP != 0) };
 #include "lwip/stats.h"
 #include "lwip/sys.h"
 #include "lwip/tcp.h"
+#include "lwip/timeouts.h"
 
 #ifdef LWIP_HOOK_FILENAME
 #include LWIP_HOOK_FILENAME
@@ -41,6 +42,43 @@ enum lwip_tcp_rust_presence { LWIP_TCP_RUST_CFG_LWIP_TCP = (LWIP_TCP != 0) };
 /* LWIP_TCP_RUST_CHALLENGE_ACKS: how many challenge ACKs (RFC 5961) one connection sends per second at most. */
 #ifndef LWIP_TCP_RUST_CHALLENGE_ACKS
 #define LWIP_TCP_RUST_CHALLENGE_ACKS 2
+#endif
+
+/*
+ * LWIP_TCP_RUST_FINE_TIMERS: 1 counts in milliseconds of sys_now() what TCP otherwise counts in ticks of 250 and 500 ms: the
+ * retransmission timeout (RFC 6298: 1 s at first, then by the round trip), delayed ACKs and the persist timer. All connections
+ * share one sys_timeout(), for the earliest deadline: give it room, MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 1).
+ * Without that room, or with LWIP_TIMERS 0, deadlines are met by the next call of tcp_fasttmr() or tcp_slowtmr().
+ */
+#ifndef LWIP_TCP_RUST_FINE_TIMERS
+#define LWIP_TCP_RUST_FINE_TIMERS 0
+#endif
+
+/* LWIP_TCP_RUST_RTO_MIN_MS: the shortest retransmission timeout. RFC 6298 2.4 asks for 1000; 200 is what Linux does. */
+#ifndef LWIP_TCP_RUST_RTO_MIN_MS
+#define LWIP_TCP_RUST_RTO_MIN_MS 200
+#endif
+
+/* LWIP_TCP_RUST_DELAYED_ACK_MS: how long an ACK waits for a second segment, at most 500 (RFC 9293 3.8.6.3). */
+#ifndef LWIP_TCP_RUST_DELAYED_ACK_MS
+#define LWIP_TCP_RUST_DELAYED_ACK_MS 40
+#endif
+
+/*
+ * LWIP_TCP_RUST_SACK: 1 makes the sender use the SACKs that it receives (RFC 2018, 6675): only what is missing is sent again,
+ * as fast as Proportional Rate Reduction allows (RFC 6937), several losses in one round trip; D-SACKs (RFC 2883) are sent and
+ * understood. Needs LWIP_TCP_SACK_OUT and LWIP_TCP_RUST_FINE_TIMERS.
+ */
+#ifndef LWIP_TCP_RUST_SACK
+#define LWIP_TCP_RUST_SACK 0
+#endif
+
+/*
+ * LWIP_TCP_RUST_RACK: 1 detects losses by time (RACK-TLP, RFC 8985): reordering is told from loss, the loss of the last
+ * segments or of a retransmission needs no timeout. Needs LWIP_TCP_RUST_SACK.
+ */
+#ifndef LWIP_TCP_RUST_RACK
+#define LWIP_TCP_RUST_RACK 0
 #endif
 
 /* Options that tcp.c and tcp_out.c default by themselves. */
@@ -92,6 +130,8 @@ enum lwip_tcp_rust_numbers {
   LWIP_TCP_RUST_NUM_TCP_LOCAL_PORT_RANGE_START = TCP_LOCAL_PORT_RANGE_START,
   LWIP_TCP_RUST_NUM_TCP_LOCAL_PORT_RANGE_END = TCP_LOCAL_PORT_RANGE_END,
   LWIP_TCP_RUST_NUM_CHALLENGE_ACKS = LWIP_TCP_RUST_CHALLENGE_ACKS,
+  LWIP_TCP_RUST_NUM_RTO_MIN_MS = LWIP_TCP_RUST_RTO_MIN_MS,
+  LWIP_TCP_RUST_NUM_DELAYED_ACK_MS = LWIP_TCP_RUST_DELAYED_ACK_MS,
   LWIP_TCP_RUST_NUM_TCP_PRIO_NORMAL = TCP_PRIO_NORMAL,
   LWIP_TCP_RUST_NUM_TCP_PRIO_MAX = TCP_PRIO_MAX,
 #if TCP_OVERSIZE
@@ -147,6 +187,10 @@ enum lwip_tcp_rust_switches {
   LWIP_TCP_RUST_CFG_LWIP_TCP_KEEPALIVE = (LWIP_TCP_KEEPALIVE != 0),
   LWIP_TCP_RUST_CFG_LWIP_TCP_PCB_EXT_ARGS = (LWIP_TCP_PCB_NUM_EXT_ARGS != 0),
   LWIP_TCP_RUST_CFG_LWIP_ND6_TCP_REACHABILITY_HINTS = (LWIP_IPV6 && LWIP_ND6_TCP_REACHABILITY_HINTS),
+  LWIP_TCP_RUST_CFG_LWIP_TIMERS = (LWIP_TIMERS && !LWIP_TIMERS_CUSTOM),
+  LWIP_TCP_RUST_CFG_FINE_TIMERS = (LWIP_TCP_RUST_FINE_TIMERS != 0),
+  LWIP_TCP_RUST_CFG_SACK_RECOVERY = (LWIP_TCP_RUST_SACK != 0),
+  LWIP_TCP_RUST_CFG_RACK = (LWIP_TCP_RUST_RACK != 0),
   LWIP_TCP_RUST_CFG_SO_REUSE = (SO_REUSE != 0),
   LWIP_TCP_RUST_CFG_MEMP_MEM_MALLOC = (MEMP_MEM_MALLOC != 0),
   LWIP_TCP_RUST_CFG_MEMP_STATS = (LWIP_STATS && MEMP_STATS),
@@ -216,6 +260,9 @@ u32_t lwip_tcp_rust_rand(void);
 void lwip_tcp_rust_assert(u8_t what);
 void lwip_tcp_rust_assert_core_locked(void);
 void lwip_tcp_rust_debug(u8_t event, u32_t a, u32_t b);
+#if LWIP_TCP_RUST_FINE_TIMERS && LWIP_TIMERS && !LWIP_TIMERS_CUSTOM
+u8_t lwip_tcp_rust_set_alarm(u32_t ms);
+#endif
 #if TCP_CHECKSUM_ON_COPY
 u16_t lwip_tcp_rust_chksum_partial(struct pbuf *p, u16_t header_len, const ip_addr_t *src, const ip_addr_t *dst);
 u16_t lwip_tcp_rust_chksum_copy(void *dst, const void *src, u16_t len);

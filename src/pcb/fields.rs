@@ -210,27 +210,29 @@ fields! {
     }
 }
 
-/// What `struct tcp_pcb` has no room for, in a table of our own beside lwIP's pool.
+/// What `struct tcp_pcb` has no room for, in a table of our own beside lwIP's pool. Each group of fields says which options
+/// it is for.
 macro_rules! beside {
-    ($( $component:ident { $( $(#[$meta:meta])* $field:ident: $ty:ty, $set:ident; )* } )*) => {
+    ($( $component:ident if $cfg:tt { $( $(#[$meta:meta])* $field:ident: $ty:ty, $set:ident; )* } )*) => {
         /// See the table in the source.
         #[derive(Clone, Copy)]
         #[allow(dead_code)] // some are for options that lwipopts.h may leave out
         pub(super) struct Beside {
-            $($( $(#[$meta])* pub(super) $field: $ty, )*)*
+            $($( #[cfg $cfg] $(#[$meta])* pub(super) $field: $ty, )*)*
             pub(super) unsent_tail: *mut c::tcp_seg,
             pub(super) unacked_tail: *mut c::tcp_seg,
         }
 
         impl Beside {
             pub(super) const NEW: Self = Self {
-                $($( $field: <$ty as Zero>::ZERO, )*)*
+                $($( #[cfg $cfg] $field: <$ty as Zero>::ZERO, )*)*
                 unsent_tail: core::ptr::null_mut(),
                 unacked_tail: core::ptr::null_mut(),
             };
         }
 
         $($(
+            #[cfg $cfg]
             #[allow(dead_code)]
             impl Pcb<'_> {
                 $(#[$meta])*
@@ -240,6 +242,7 @@ macro_rules! beside {
                     unsafe { (&raw const (*self.entry.as_ptr()).beside.$field).read() }
                 }
             }
+            #[cfg $cfg]
             #[allow(dead_code)]
             impl Own<'_, $component> {
                 /// Sets the field of the same name.
@@ -271,7 +274,7 @@ impl Zero for SeqNum {
 }
 
 beside! {
-    ConnectionManagement {
+    ConnectionManagement if (all()) {
         /// The second (in slow ticks) that the challenge ACKs below were sent in.
         challenge_tick: u16, set_challenge_tick;
         /// Challenge ACKs sent in that second (RFC 5961 7).
@@ -285,7 +288,7 @@ beside! {
         /// Segments received.
         segments_in: u32, set_segments_in;
     }
-    Rod {
+    Rod if (all()) {
         /// RFC 6582: SND.NXT when the last recovery or timeout began,
         recover: SeqNum, set_recover;
         /// and 1 until it is acknowledged: no new recovery begins before.
@@ -303,8 +306,11 @@ beside! {
     }
 }
 
-/// The room beside a PCB is bounded: 64 octets each with 32-bit pointers.
-const _: () = assert!(size_of::<table::Entry>() <= 44 + 5 * size_of::<usize>());
+/// The room beside a PCB is bounded, with 32-bit pointers: 64 octets each without recovery options, 256 with all of them.
+const _: () = {
+    let integers = if cfg!(fine_timers) { 236 } else { 44 };
+    assert!(size_of::<table::Entry>() <= integers + 5 * size_of::<usize>());
+};
 
 /// A bit of `flags` that component `C` owns.
 pub(crate) struct Bit<C>(u16, PhantomData<C>);
