@@ -17,6 +17,8 @@ use crate::wire::{Flags, SeqNum};
 pub(crate) fn init(core: &Core) {
     core.check_layouts();
     cm::draw_secret(core);
+    #[cfg(fine_timers)]
+    core.set_alarm(None);
     core.set_ports_chosen(core.random());
 }
 

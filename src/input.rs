@@ -590,7 +590,7 @@ fn on_ack(pcb: Pcb<'_>, segment: &Segment, news: &mut News) -> Verdict {
     } else if ack == pcb.lastack() && segment.seq_len == 0 && same_edge && pcb.rtime() >= 0 {
         on_duplicate_ack(pcb);
     }
-    rod::on_ack_for_timing(pcb, ack, pcb.core().ticks());
+    rod::on_ack_for_timing(pcb, ack, pcb.core().clock());
     // Everything that we have sent is acknowledged, a FIN included if there was one.
     if ack == pcb.snd_nxt() && pcb.unsent_is_empty() && pcb.has(Bit::FIN) {
         enter(pcb, cm::state_after_fin_acked(pcb.state()), news);

@@ -112,6 +112,13 @@ fn route_between(pcb: Option<Pcb<'_>>, src: Addr<'_>, dst: Addr<'_>) -> Option<N
 
 /// tcp_output: sends what may be sent, and an ACK if one is due.
 pub(crate) fn output(core: &mut Core, id: PcbId) -> Result {
+    let result = send_what_may_be_sent(core, id);
+    #[cfg(fine_timers)]
+    crate::timer::fine::update(core, id);
+    result
+}
+
+fn send_what_may_be_sent(core: &mut Core, id: PcbId) -> Result {
     let pcb = core.get(id).ok_or(Error::CONN)?;
     // Until tcp_input is done with a segment its connection waits: then there is one answer to all of it.
     if core::ptr::eq(core.input_pcb(), id.as_ptr()) {
@@ -127,7 +134,7 @@ pub(crate) fn output(core: &mut Core, id: PcbId) -> Result {
             send_queued(core, id, netif, window)?;
             sent = true;
         } else if window == pcb.snd_wnd() && pcb.unacked_is_empty() {
-            flow_control::on_blocked(pcb);
+            block(pcb);
         }
     }
     let pcb = core.get(id).ok_or(Error::CONN)?;
@@ -136,6 +143,15 @@ pub(crate) fn output(core: &mut Core, id: PcbId) -> Result {
         rod::set_memory_error(pcb, false);
     }
     if ack_due { send_empty_ack(core, id) } else { Ok(()) }
+}
+
+/// The window has no room for what waits, and nothing is in flight that would bring a window update.
+fn block(pcb: Pcb<'_>) {
+    #[cfg(fine_timers)]
+    if pcb.persist_backoff() == 0 {
+        rod::start_persist_timer(pcb, 1);
+    }
+    flow_control::on_blocked(pcb);
 }
 
 /// The end of the segment lies within the window.
@@ -206,7 +222,7 @@ fn finish_header(pcb: Pcb<'_>, seg: &mut SegBox, netif: Netif) {
     seg.set_ack_and_window(pcb.rcv_nxt(), flow_control::window_field(pcb, syn));
     flow_control::on_window_sent(pcb);
     rod::on_ack_built(pcb);
-    rod::on_timing(pcb, seg.seg().seq(), pcb.core().ticks(), !again);
+    rod::on_timing(pcb, seg.seg().seq(), pcb.core().clock(), !again);
     debug(Event::SegmentSent, seg.seg().seq().raw(), seg.seg().end().raw());
     let options = OptionSet(seg.seg().options());
     let mut writer = WordWriter::new(seg.options_mut());
@@ -359,6 +375,8 @@ pub(crate) fn send_empty_ack(core: &mut Core, id: PcbId) -> Result {
     if let Some(pcb) = core.get(id) {
         if result.is_ok() { rod::on_ack_sent(pcb) } else { rod::on_ack_failed(pcb) }
     }
+    #[cfg(fine_timers)]
+    crate::timer::fine::update(core, id);
     result
 }
 

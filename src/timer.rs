@@ -8,8 +8,13 @@ use crate::components::{congestion_control as cc, connection_management as cm, f
 use crate::ffi::config;
 use crate::ffi::diagnostics::{Event, debug};
 use crate::output::{output, send_keep_alive, send_window_probe};
-use crate::pcb::{Bit, Core, List, Pcb, PcbId, State};
+#[cfg(not(fine_timers))]
+use crate::pcb::State;
+use crate::pcb::{Bit, Core, List, Pcb, PcbId};
 use crate::segmentation;
+
+#[cfg(fine_timers)]
+pub(crate) mod fine;
 
 /// tcp_tmr: the fast timer each time, the slow one every second time.
 pub(crate) fn both(core: &mut Core) {
@@ -72,18 +77,9 @@ fn slow_visit(core: &mut Core, id: PcbId) {
 }
 
 fn slow_timers(core: &mut Core, id: PcbId) -> Fate {
-    let Some(pcb) = core.get(id) else { return Fate::Lives };
-    let retries = u32::from(pcb.nrtx());
-    if retries >= config::TCP_MAXRTX || (pcb.state() == State::SynSent && retries >= config::TCP_SYNMAXRTX) {
-        return Fate::Ends { reset: false };
-    }
-    if pcb.persist_backoff() > 0 {
-        if u32::from(pcb.persist_probe()) >= config::TCP_MAXRTX {
-            return Fate::Ends { reset: false };
-        }
-        persist(core, id);
-    } else {
-        retransmit(core, id);
+    #[cfg(not(fine_timers))]
+    if let ends @ Fate::Ends { .. } = retransmission_timers(core, id) {
+        return ends;
     }
     let Some(pcb) = core.get(id) else { return Fate::Lives };
     let now = core.ticks();
@@ -101,15 +97,36 @@ fn slow_timers(core: &mut Core, id: PcbId) -> Fate {
     }
     let Some(pcb) = core.get(id) else { return Fate::Lives };
     let silence = now.wrapping_sub(pcb.tmr());
-    if silence >= (pcb.rto().max(0) as u32).wrapping_mul(config::TCP_OOSEQ_TIMEOUT) {
+    if silence >= rod::rto_in_ticks(pcb).wrapping_mul(config::TCP_OOSEQ_TIMEOUT) {
         rod::free_ooseq(pcb);
     }
     if cm::state_timed_out(pcb, now) { Fate::Ends { reset: false } } else { fate }
 }
 
+/// Retransmission and persist timer, in slow ticks.
+#[cfg(not(fine_timers))]
+fn retransmission_timers(core: &mut Core, id: PcbId) -> Fate {
+    let Some(pcb) = core.get(id) else { return Fate::Lives };
+    let retries = u32::from(pcb.nrtx());
+    if retries >= config::TCP_MAXRTX || (pcb.state() == State::SynSent && retries >= config::TCP_SYNMAXRTX) {
+        return Fate::Ends { reset: false };
+    }
+    if pcb.persist_backoff() > 0 {
+        if u32::from(pcb.persist_probe()) >= config::TCP_MAXRTX {
+            return Fate::Ends { reset: false };
+        }
+        if flow_control::on_persist_tick(pcb) {
+            persist(core, id);
+        }
+    } else if rod::on_tick(pcb) {
+        retransmit(core, id);
+    }
+    Fate::Lives
+}
+
 /// The persist timer (RFC 9293 3.8.6.1): a probe into a closed window, or as much as an open one takes.
 fn persist(core: &mut Core, id: PcbId) {
-    let Some(pcb) = core.get(id).filter(|pcb| flow_control::on_persist_tick(*pcb)) else { return };
+    let Some(pcb) = core.get(id) else { return };
     let backs_off = if pcb.snd_wnd() == 0 {
         send_window_probe(core, id).is_ok()
     } else {
@@ -123,7 +140,7 @@ fn persist(core: &mut Core, id: PcbId) {
 
 /// The retransmission timer (RFC 6298 5.4 to 5.7).
 fn retransmit(core: &mut Core, id: PcbId) {
-    let Some(pcb) = core.get(id).filter(|pcb| rod::on_tick(*pcb)) else { return };
+    let Some(pcb) = core.get(id) else { return };
     let nothing_in_flight = pcb.unacked_is_empty() && !pcb.unsent_is_empty();
     if rod::retransmit_all(pcb) || nothing_in_flight {
         debug(Event::RtoExpired, pcb.lastack().raw(), pcb.nrtx().into());
@@ -147,6 +164,8 @@ fn poll(core: &mut Core, id: PcbId) {
 
 /// tcp_fasttmr: delayed ACKs, FINs that there was no memory for, data that the application refused.
 pub(crate) fn fast(core: &mut Core) {
+    #[cfg(fine_timers)]
+    fine::on_fast_timer(core);
     visit_active(core, fast_visit);
     let mut next = core.first(List::TimeWait).map(Pcb::id);
     while let Some(pcb) = next.and_then(|id| core.get(id)) {
@@ -161,7 +180,7 @@ pub(crate) fn fast(core: &mut Core) {
 
 fn fast_visit(core: &mut Core, id: PcbId) {
     let Some(pcb) = core.get(id) else { return };
-    if pcb.has(Bit::ACK_DELAY) {
+    if pcb.has(Bit::ACK_DELAY) && rod::is_ack_due(pcb) {
         rod::ack_now(pcb);
         output(core, id).ok();
     }

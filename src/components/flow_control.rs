@@ -16,7 +16,8 @@ fn own(pcb: Pcb<'_>) -> Fc<'_> {
     Own::new(pcb, Owner { _private: () })
 }
 
-/// Slow ticks between two zero-window probes, by how many were sent (RFC 9293 3.8.6.1: exponential, bounded).
+/// Slow ticks between two zero-window probes, by how many were sent (RFC 9293 3.8.6.1: exponential, bounded). With
+/// LWIP_TCP_RUST_FINE_TIMERS only their number counts.
 const PERSIST_BACKOFF: [u8; 7] = [3, 6, 12, 24, 48, 96, 120];
 
 /// The largest window that fits the header unscaled.
@@ -200,6 +201,7 @@ pub(crate) fn on_heard(pcb: Pcb<'_>) {
 }
 
 /// A slow tick of a running persist timer: is it time for a probe?
+#[cfg(any(not(fine_timers), test))]
 pub(crate) fn on_persist_tick(pcb: Pcb<'_>) -> bool {
     let due = usize::from(pcb.persist_backoff())
         .checked_sub(1)

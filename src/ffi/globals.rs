@@ -98,6 +98,9 @@ struct Private {
     fits_lwip: bool,
     /// A segment was freed since then.
     memory_returned: bool,
+    /// When the alarm of all connections' deadlines rings, in milliseconds, if it is set.
+    #[cfg(fine_timers)]
+    alarm: Option<u32>,
     /// Next id of tcp_ext_arg_alloc_id.
     #[cfg(lwip_tcp_pcb_ext_args)]
     ext_arg_id: u8,
@@ -113,6 +116,8 @@ static mut PRIVATE: Private = Private {
     memory_wanted: false,
     fits_lwip: false,
     memory_returned: false,
+    #[cfg(fine_timers)]
+    alarm: None,
     #[cfg(lwip_tcp_pcb_ext_args)]
     ext_arg_id: 0,
 };
@@ -167,6 +172,12 @@ variables! {
     input_pcb, set_input_pcb: *mut tcp_pcb = tcp_input_pcb;
 }
 
+#[cfg(fine_timers)]
+variables! {
+    /// See [`Private::alarm`].
+    alarm, set_alarm: Option<u32> = PRIVATE.alarm;
+}
+
 #[cfg(lwip_tcp_pcb_ext_args)]
 variables! {
     /// See [`Private::ext_arg_id`].
@@ -184,6 +195,25 @@ impl Core {
     pub(crate) fn check_layouts(&self) {
         // SAFETY: a function of wrapper.c without preconditions.
         self.set_fits_lwip(unsafe { super::bindings::lwip_tcp_rust_fits_lwip() != 0 });
+    }
+
+    /// The clock of round-trip times and their timers: milliseconds with LWIP_TCP_RUST_FINE_TIMERS, in steps of the slow timer
+    /// where lwIP has no timers of its own; else the ticks of the slow timer.
+    #[inline(always)]
+    pub(crate) fn clock(&self) -> u32 {
+        #[cfg(all(fine_timers, lwip_timers))]
+        return super::ip::now_ms();
+        #[cfg(all(fine_timers, not(lwip_timers)))]
+        return self.ticks().wrapping_mul(super::config::TCP_SLOW_INTERVAL);
+        #[cfg(not(fine_timers))]
+        self.ticks()
+    }
+
+    /// Asks lwIP to call in `ms` milliseconds, and not when it was asked to before. False if it has no room for that.
+    #[cfg(all(fine_timers, lwip_timers))]
+    pub(crate) fn ring_in(&self, ms: u32) -> bool {
+        // SAFETY: (lock)
+        unsafe { super::bindings::lwip_tcp_rust_set_alarm(ms) != 0 }
     }
 
     /// tcp_timer_needed: lwIP's timers.c is to run our timers.

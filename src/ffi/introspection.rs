@@ -2,13 +2,14 @@
 //! what stands here is for C programmers.
 
 use super::bindings::tcp_pcb;
-use super::config;
+use crate::components::rod::{Times, times};
 use crate::pcb::{Bit, Core, Pcb};
 use core::ffi::c_char;
 
 /// What lwip_tcp_rust_info() says of a connection, like Linux's TCP_INFO.
 ///
-/// Times are in milliseconds, in steps of the slow timer (TCP_SLOW_INTERVAL, 500 by default); windows, buffers and MSS
+/// Times are in milliseconds, in steps of the slow timer (TCP_SLOW_INTERVAL, 500 by default) unless
+/// LWIP_TCP_RUST_FINE_TIMERS is on; windows, buffers and MSS
 /// in octets. Counters wrap.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
@@ -96,16 +97,16 @@ pub unsafe extern "C" fn lwip_tcp_rust_info(pcb: *const tcp_pcb, info: *mut lwip
 }
 
 fn describe(pcb: Pcb<'_>) -> lwip_tcp_rust_info {
-    let milliseconds = |ticks: i16| ticks.max(0) as u32 * config::TCP_SLOW_INTERVAL;
+    let Times { srtt, rttvar, rto } = times(pcb);
     let syn = u32::from(pcb.lastack() != pcb.iss());
     lwip_tcp_rust_info {
         state: pcb.state() as u8,
         options: options(pcb),
         retries: pcb.nrtx(),
         in_recovery: pcb.has(Bit::IN_FAST_RECOVERY).into(),
-        srtt_ms: milliseconds(pcb.sa()) / 8,
-        rttvar_ms: milliseconds(pcb.sv()) / 4,
-        rto_ms: milliseconds(pcb.rto()),
+        srtt_ms: srtt,
+        rttvar_ms: rttvar,
+        rto_ms: rto,
         cwnd: pcb.cwnd().into(),
         ssthresh: pcb.ssthresh().into(),
         snd_wnd: pcb.snd_wnd().into(),

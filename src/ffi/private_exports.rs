@@ -38,6 +38,13 @@ extern "C" fn tcp_fasttmr() {
     timer::fast(&mut enter());
 }
 
+/// The alarm for the earliest deadline of all connections rings: wrapper.c's.
+#[cfg(all(fine_timers, lwip_timers))]
+#[unsafe(no_mangle)]
+extern "C" fn lwip_tcp_rust_on_alarm() {
+    timer::fine::on_alarm(&mut enter());
+}
+
 /// A driver that returned an error has room again.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_txnow() {

@@ -269,6 +269,10 @@ impl Zero for u8 {
 impl Zero for u16 {
     const ZERO: Self = 0;
 }
+#[cfg(fine_timers)]
+impl Zero for crate::components::rod::Timer {
+    const ZERO: Self = Self::Off;
+}
 impl Zero for SeqNum {
     const ZERO: Self = SeqNum::new(0);
 }
@@ -303,6 +307,14 @@ beside! {
         retransmissions: u16, set_retransmissions;
         /// Duplicate ACKs received.
         duplicate_acks: u16, set_duplicate_acks;
+    }
+    Rod if (fine_timers) {
+        /// What the timer below runs for.
+        timer: crate::components::rod::Timer, set_timer;
+        /// When it expires, in milliseconds.
+        timer_due: u32, set_timer_due;
+        /// When a delayed ACK has to go out: the low 16 bits of the millisecond.
+        ack_due: u16, set_ack_due;
     }
 }
 

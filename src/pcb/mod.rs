@@ -18,6 +18,8 @@
 
 #![allow(unsafe_code)]
 
+#[cfg(fine_timers)]
+mod deadlines;
 mod fields;
 mod index;
 mod listener;
@@ -28,6 +30,8 @@ mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 
+#[cfg(fine_timers)]
+pub(crate) use deadlines::is_before;
 #[cfg(lwip_tcp_sack_out)]
 pub(crate) use fields::SackRange;
 pub(crate) use fields::{Bit, Own};

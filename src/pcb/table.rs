@@ -28,6 +28,12 @@ pub(super) struct Entry {
     pub(super) bucket: u16,
     /// The next entry of that bucket.
     pub(super) chain: u16,
+    /// When the connection has to be looked at, in milliseconds: see [`super::deadlines`].
+    #[cfg(fine_timers)]
+    pub(super) due: u32,
+    /// Where it is in the heap of deadlines, counted from 1.
+    #[cfg(fine_timers)]
+    pub(super) place: u16,
     /// The next entry whose PCB's address has the same hash.
     #[cfg(memp_mem_malloc)]
     same_address: u16,
@@ -41,6 +47,10 @@ impl Entry {
         generation: 0,
         bucket: NONE,
         chain: NONE,
+        #[cfg(fine_timers)]
+        due: 0,
+        #[cfg(fine_timers)]
+        place: 0,
         #[cfg(memp_mem_malloc)]
         same_address: NONE,
         pcb: core::ptr::null_mut(),
@@ -56,6 +66,13 @@ pub(super) fn entry(number: u16) -> Option<NonNull<Entry>> {
     let index = usize::from(number).wrapping_sub(1);
     // SAFETY: in bounds, and the table is not at null.
     (index < ENTRIES).then(|| unsafe { NonNull::new_unchecked((&raw mut TABLE).cast::<Entry>().add(index)) })
+}
+
+/// The number of an entry.
+#[cfg(fine_timers)]
+pub(super) fn number(entry: NonNull<Entry>) -> u16 {
+    let distance = entry.as_ptr().addr().wrapping_sub((&raw const TABLE).addr());
+    (distance / size_of::<Entry>()) as u16 + 1
 }
 
 /// The entry of the PCB that lives at `ptr`.
@@ -258,6 +275,8 @@ impl Core {
         if core::ptr::eq(self.input_pcb(), ptr) {
             self.set_input_pcb(core::ptr::null_mut());
         }
+        #[cfg(fine_timers)]
+        super::deadlines::remove(pcb.entry);
         let entry = pcb.entry.as_ptr();
         // SAFETY: (live): its entry and memory; from here on it does not live. No handle remains: `&mut self`.
         unsafe {

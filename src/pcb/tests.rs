@@ -1,5 +1,7 @@
 //! Tests of handles, table and index; and what the components' tests need to get at PCBs and segments.
 
+#[cfg(fine_timers)]
+mod deadlines;
 mod index;
 mod table;
 

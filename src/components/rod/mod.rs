@@ -2,6 +2,7 @@
 
 mod receive;
 mod retransmit;
+#[cfg_attr(fine_timers, path = "rtt_ms.rs")]
 mod rtt;
 #[cfg(lwip_tcp_sack_out)]
 mod sack;
@@ -14,7 +15,11 @@ pub(crate) use retransmit::{
     FastRetransmit, Recovery, fast_retransmit, is_in_recovery, on_duplicate_ack, on_new_ack, on_resent, retransmit_all,
     retransmit_first,
 };
-pub(crate) use rtt::{on_ack_for_timing, on_tick, on_timeout, restart_timer};
+#[cfg(not(fine_timers))]
+pub(crate) use rtt::on_tick;
+#[cfg(fine_timers)]
+pub(crate) use rtt::{Timer, next_deadline, start_persist_timer, take_expired_timer};
+pub(crate) use rtt::{is_ack_due, on_ack_for_timing, on_timeout, restart_timer, rto_in_ticks};
 #[cfg(lwip_tcp_sack_out)]
 pub(crate) use sack::blocks_to_report;
 pub(crate) use send::{
@@ -23,6 +28,7 @@ pub(crate) use send::{
     on_probe, on_segment_sent, on_timing, oversize, push_last, split_front, take_front,
 };
 
+#[cfg(lwip_tcp_timestamps)]
 use crate::ffi::config;
 use crate::pcb::{Bit, Own, Pcb};
 use crate::wire::SeqNum;
@@ -30,6 +36,18 @@ use crate::wire::SeqNum;
 /// Makes this component's view of a PCB: see `pcb/fields.rs`.
 pub(crate) struct Owner {
     _private: (),
+}
+
+/// What lwip_tcp_rust_info() says of round trips, in milliseconds.
+pub(crate) struct Times {
+    pub(crate) srtt: u32,
+    pub(crate) rttvar: u32,
+    pub(crate) rto: u32,
+}
+
+/// See [`Times`].
+pub(crate) fn times(pcb: Pcb<'_>) -> Times {
+    rtt::times(pcb)
 }
 
 type Rod<'c> = Own<'c, Owner>;
@@ -40,11 +58,7 @@ fn own(pcb: Pcb<'_>) -> Rod<'_> {
 
 /// A new PCB: the retransmission timer does not run.
 pub(crate) fn init(pcb: Pcb<'_>) {
-    let rod = own(pcb);
-    let rto = (config::LWIP_TCP_RTO_TIME / config::TCP_SLOW_INTERVAL) as i16;
-    rod.set_rto(rto);
-    rod.set_sv(rto);
-    rod.set_rtime(-1);
+    rtt::init(&own(pcb));
 }
 
 /// tcp_connect: our SYN will have the number `iss`.
@@ -76,10 +90,10 @@ pub(crate) fn on_syn_in_syn_sent(pcb: Pcb<'_>, seq: SeqNum, ack: Option<SeqNum>)
     let (mut unsent, mut unacked) = rod.unsent_and_unacked();
     drop(unacked.pop_front().or_else(|| unsent.pop_front()));
     if unacked.is_empty() {
-        rod.set_rtime(-1);
+        rtt::stop_timer(&rod);
     } else {
-        rod.set_rtime(0);
         rod.set_nrtx(0);
+        rtt::restart_timer(pcb);
     }
 }
 
@@ -91,6 +105,7 @@ pub(crate) fn ack_delayed(pcb: Pcb<'_>) {
         rod.raise(Bit::ACK_NOW);
     } else {
         rod.raise(Bit::ACK_DELAY);
+        rtt::delay_ack(&rod);
     }
 }
 
@@ -111,7 +126,9 @@ pub(crate) fn forget_delayed_ack(pcb: Pcb<'_>) {
 
 /// An ACK could not be sent: the timer tries again.
 pub(crate) fn on_ack_failed(pcb: Pcb<'_>) {
-    own(pcb).raise(Bit::ACK_DELAY | Bit::ACK_NOW);
+    let rod = own(pcb);
+    rod.raise(Bit::ACK_DELAY | Bit::ACK_NOW);
+    rtt::delay_ack(&rod);
 }
 
 /// An acknowledgment of everything up to RCV.NXT is about to go out (RFC 7323 4.3: Last.ACK.sent).
@@ -143,7 +160,7 @@ pub(crate) fn purge(pcb: Pcb<'_>) {
 pub(crate) fn purge_queues(pcb: Pcb<'_>) {
     let mut rod = own(pcb);
     free_ooseq(pcb);
-    rod.set_rtime(-1);
+    rtt::stop_timer(&rod);
     let (mut unsent, mut unacked) = rod.unsent_and_unacked();
     unsent.clear();
     unacked.clear();

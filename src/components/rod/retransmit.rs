@@ -60,13 +60,17 @@ pub(crate) fn on_new_ack(pcb: Pcb<'_>, ack: SeqNum) -> NewAck {
         rod.set_dupacks(0);
     }
     rod.set_nrtx(0);
-    rod.set_rto(rtt::estimated(pcb));
+    rtt::on_progress(pcb);
     let acked = ack - pcb.lastack();
     rod.set_lastack(ack);
     let (mut unsent, mut unacked) = rod.unsent_and_unacked();
     let ((octets, pbufs), (more_octets, more_pbufs)) = (free_acked(&mut unacked, ack), free_acked(&mut unsent, ack));
     rod.set_snd_queuelen(pcb.snd_queuelen().saturating_sub(pbufs.saturating_add(more_pbufs)));
-    rod.set_rtime(if pcb.unacked_is_empty() { -1 } else { 0 });
+    if pcb.unacked_is_empty() {
+        rtt::stop_timer(&rod)
+    } else {
+        rtt::restart_timer(pcb)
+    }
     #[cfg(tcp_oversize)]
     if pcb.unsent_is_empty() {
         rod.set_unsent_oversize(0);
@@ -106,7 +110,7 @@ pub(crate) fn fast_retransmit(pcb: Pcb<'_>) -> FastRetransmit {
     let rod = own(pcb);
     begin_recovery(&rod);
     rod.raise(Bit::IN_FAST_RECOVERY);
-    rod.set_rtime(0);
+    rtt::restart_timer(pcb);
     debug(Event::FastRetransmit, pcb.lastack().raw(), u32::from(pcb.ssthresh()));
     FastRetransmit::Started
 }
@@ -166,5 +170,11 @@ fn busy(queue: &SegQueue<'_>) -> bool {
 
 /// A timeout's retransmission starts: one more without an answer.
 pub(crate) fn on_resent(pcb: Pcb<'_>) {
+    // While retransmissions are frequent the first ones stand for all, so that a connection lives through an outage as long as
+    // with doubled timeouts.
+    #[cfg(fine_timers)]
+    if pcb.nrtx() >= 3 && rtt::is_patient(pcb) {
+        return;
+    }
     own(pcb).set_nrtx(pcb.nrtx().saturating_add(1));
 }

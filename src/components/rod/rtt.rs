@@ -2,7 +2,8 @@
 //!
 //! `sa` is SRTT times 8, `sv` RTTVAR times 4, as Van Jacobson has them: RTO = SRTT + 4 RTTVAR is `(sa >> 3) + sv`.
 
-use super::own;
+use super::{Rod, Times, own};
+use crate::ffi::config;
 use crate::pcb::{Pcb, State};
 use crate::wire::SeqNum;
 
@@ -12,6 +13,14 @@ const BACKOFF: [u8; 13] = [1, 2, 3, 4, 5, 6, 7, 7, 7, 7, 7, 7, 7];
 /// The shortest RTO. The timer starts between two ticks, so that this is at least a second (RFC 6298 2.4), and at most
 /// half a second more.
 const MIN_RTO: i16 = 3;
+
+/// A new PCB: the timer does not run.
+pub(super) fn init(rod: &Rod<'_>) {
+    let rto = (config::LWIP_TCP_RTO_TIME / config::TCP_SLOW_INTERVAL) as i16;
+    rod.set_rto(rto);
+    rod.set_sv(rto);
+    stop_timer(rod);
+}
 
 /// The RTO of the estimators (RFC 6298 2.3), the granularity G being a tick.
 pub(super) fn estimated(pcb: Pcb<'_>) -> i16 {
@@ -64,4 +73,45 @@ pub(crate) fn on_tick(pcb: Pcb<'_>) -> bool {
 /// The timer starts anew.
 pub(crate) fn restart_timer(pcb: Pcb<'_>) {
     own(pcb).set_rtime(0);
+}
+
+/// It does not run any more.
+pub(super) fn stop_timer(rod: &Rod<'_>) {
+    rod.set_rtime(-1);
+}
+
+/// A segment is about to be sent: the timer runs (RFC 6298 5.1).
+pub(super) fn on_sending(pcb: Pcb<'_>) {
+    if pcb.rtime() < 0 {
+        own(pcb).set_rtime(0);
+    }
+}
+
+/// New data were acknowledged: back-off ends.
+pub(super) fn on_progress(pcb: Pcb<'_>) {
+    own(pcb).set_rto(estimated(pcb));
+}
+
+/// What to remember of the time at which a sample begins.
+pub(super) fn start_of_sample(now: u32) -> u32 {
+    now
+}
+
+/// SRTT, RTTVAR and RTO in milliseconds.
+pub(super) fn times(pcb: Pcb<'_>) -> Times {
+    let milliseconds = |ticks: i16| ticks.max(0) as u32 * config::TCP_SLOW_INTERVAL;
+    Times { srtt: milliseconds(pcb.sa()) / 8, rttvar: milliseconds(pcb.sv()) / 4, rto: milliseconds(pcb.rto()) }
+}
+
+/// RTO in slow ticks.
+pub(crate) fn rto_in_ticks(pcb: Pcb<'_>) -> u32 {
+    pcb.rto().max(0) as u32
+}
+
+/// The fast timer sends delayed ACKs each time.
+pub(super) fn delay_ack(_rod: &Rod<'_>) {}
+
+/// See above.
+pub(crate) fn is_ack_due(_pcb: Pcb<'_>) -> bool {
+    true
 }

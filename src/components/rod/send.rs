@@ -1,6 +1,6 @@
 //! The queue of what is to be sent.
 
-use super::own;
+use super::{own, rtt};
 use crate::ffi::pbuf::{AppData, Checksum, Pbuf};
 use crate::pcb::{Bit, Chain, Pcb, SegBox, SegQueue, State};
 use crate::wire::{Flags, SeqNum};
@@ -196,12 +196,10 @@ pub(crate) fn split_front(pcb: Pcb<'_>, len: u16, rest: SegBox) {
 /// (RFC 6298 3, 5.1). `first`: it was not sent before.
 pub(crate) fn on_timing(pcb: Pcb<'_>, seq: SeqNum, now: u32, first: bool) {
     let rod = own(pcb);
-    if pcb.rtime() < 0 {
-        rod.set_rtime(0);
-    }
+    rtt::on_sending(pcb);
     if first {
         if pcb.rttest() == 0 {
-            rod.set_rttest(now);
+            rod.set_rttest(rtt::start_of_sample(now));
             rod.set_rtseq(seq);
         }
     } else {

@@ -2,6 +2,7 @@
 
 #[cfg(tcp_queue_ooseq)]
 mod reassembly;
+#[cfg_attr(fine_timers, path = "tests/rtt_ms.rs")]
 mod rtt;
 mod send;
 

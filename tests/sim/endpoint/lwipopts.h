@@ -48,6 +48,9 @@
 /* The Rust core's recovery and congestion control, in the build that is named after them. C ignores all of it. */
 #if defined(SIM_RUST_RECOVERY) && SIM_RUST_RECOVERY
 #define LWIP_TCP_RUST_FINE_TIMERS  1
+#define LWIP_TCP_RUST_SACK         1
+#define LWIP_TCP_RUST_RACK         1
+#define MEMP_NUM_SYS_TIMEOUT       (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 1)
 #endif
 
 #endif /* SIM_LWIPOPTS_H */
