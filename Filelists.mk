@@ -15,7 +15,7 @@
 # LWIP_USE_RUST_TCP   1 (default), or 0 for lwIP's own TCP: then the lists stay and LWIP_TCP_RUST_LIB is empty
 # LWIP_INCLUDE_DIRS   folders, separated by spaces: that of lwipopts.h, that of the port's arch/cc.h; lwIP's own is added
 # LWIP_CFLAGS         the defines and target flags that lwIP is compiled with; include folders are not needed in it
-# LWIP_TCP_RUST_TARGET      Rust target triple, for example thumbv7em-none-eabihf; empty: the host's
+# LWIP_TCP_RUST_TARGET      Rust target triple, for example thumbv7em-none-eabihf, or a target's JSON file; empty: the host's
 # LWIP_TCP_RUST_PROFILE     release (default: small), fast, dev
 # LWIP_TCP_RUST_TARGET_DIR  where cargo builds and the archive lies; one per set of options
 # CARGO, CARGOFLAGS         the cargo to call and more arguments for cargo build, for example -Zbuild-std=core
@@ -40,7 +40,7 @@ LWIP_TCP_RUST_REPLACES := tcp.c tcp_in.c tcp_out.c
 COREFILES := $(filter-out $(addprefix $(LWIPDIR)/core/,$(LWIP_TCP_RUST_REPLACES)),$(COREFILES))
 LWIPNOAPPSFILES := $(filter-out $(addprefix $(LWIPDIR)/core/,$(LWIP_TCP_RUST_REPLACES)),$(LWIPNOAPPSFILES))
 
-LWIP_TCP_RUST_LIB := $(abspath $(LWIP_TCP_RUST_TARGET_DIR))/$(if $(LWIP_TCP_RUST_TARGET),$(LWIP_TCP_RUST_TARGET)/)$(if \
+LWIP_TCP_RUST_LIB := $(abspath $(LWIP_TCP_RUST_TARGET_DIR))/$(if $(LWIP_TCP_RUST_TARGET),$(patsubst %.json,%,$(notdir $(LWIP_TCP_RUST_TARGET)))/)$(if \
 	$(filter dev,$(LWIP_TCP_RUST_PROFILE)),debug,$(LWIP_TCP_RUST_PROFILE))/liblwip_tcp_rust.a
 
 lwip_tcp_rust_space := $(subst ,, )
@@ -59,7 +59,8 @@ $(LWIP_TCP_RUST_LIB): lwip_tcp_rust_FORCE
 	LWIP_INCLUDE_DIRS=$(call lwip_tcp_rust_quote,$(lwip_tcp_rust_include_dirs)) \
 	LWIP_CFLAGS=$(call lwip_tcp_rust_quote,$(LWIP_CFLAGS)) \
 	$(if $(LWIP_TCP_RUST_TARGET),TARGET_CC,CC)=$(call lwip_tcp_rust_quote,$(CC)) \
-	$(CARGO) build --lib --profile $(LWIP_TCP_RUST_PROFILE) $(if $(LWIP_TCP_RUST_TARGET),--target $(LWIP_TCP_RUST_TARGET)) \
+	$(CARGO) build --lib --profile $(LWIP_TCP_RUST_PROFILE) $(if $(LWIP_TCP_RUST_TARGET),--target $(LWIP_TCP_RUST_TARGET) \
+	$(if $(filter release,$(LWIP_TCP_RUST_PROFILE)),--config $(call lwip_tcp_rust_quote,$(LWIP_TCP_RUST_ROOT)/cargo/small.toml))) \
 	--target-dir $(call lwip_tcp_rust_quote,$(abspath $(LWIP_TCP_RUST_TARGET_DIR))) $(CARGOFLAGS)
 .DEFAULT_GOAL := $(lwip_tcp_rust_goal)
 

@@ -20,7 +20,7 @@ set(LWIP_TCP_RUST_ROOT "${LWIP_TCP_RUST_ROOT}" CACHE INTERNAL "Where the Rust co
 set(LWIP_TCP_RUST_CMAKE_DIR "${CMAKE_CURRENT_LIST_DIR}" CACHE INTERNAL "Where the Rust core's CMake files are")
 
 set(LWIP_TCP_RUST_TARGET "" CACHE STRING
-    "Rust target triple, for example thumbv7em-none-eabihf; empty: the host's, or found from -mcpu when cross-compiling")
+    "Rust target triple, for example thumbv7em-none-eabihf, or a target's JSON file; empty: the host's, or found from -mcpu when cross-compiling")
 set(LWIP_TCP_RUST_PROFILE "release" CACHE STRING "Cargo profile: release (small), fast, dev")
 set(LWIP_TCP_RUST_CARGO "" CACHE STRING "The cargo to call; empty: that on PATH")
 set(LWIP_TCP_RUST_CARGO_ARGS "" CACHE STRING "More arguments of cargo build, for example -Zbuild-std=core")
@@ -38,7 +38,7 @@ set_property(GLOBAL APPEND PROPERTY JOB_POOLS lwip_tcp_rust_cargo=1)
 
 # The Rust sources: a change in one of them makes every archive old.
 file(GLOB_RECURSE LWIP_TCP_RUST_INPUTS CONFIGURE_DEPENDS "${LWIP_TCP_RUST_ROOT}/src/*.rs")
-foreach(_file Cargo.toml Cargo.lock build.rs wrapper.c wrapper.h cbindgen.toml)
+foreach(_file Cargo.toml Cargo.lock cargo/small.toml cargo/from-source.toml build.rs wrapper.c wrapper.h cbindgen.toml)
     if(EXISTS "${LWIP_TCP_RUST_ROOT}/${_file}")
         list(APPEND LWIP_TCP_RUST_INPUTS "${LWIP_TCP_RUST_ROOT}/${_file}")
     endif()

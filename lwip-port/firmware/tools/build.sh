@@ -14,17 +14,8 @@ board_load() {
 
 # The Rust toolchain for the board loaded: sets CARGO_PROGRAM, CARGO_ARGUMENTS and CARGO_VARIABLES.
 find_rust() {
-	local i
 	rust_target_find "$RUST_TARGET" || die "no Rust toolchain for $RUST_TARGET (see above); --tcp c runs lwIP's own TCP"
-	CARGO_PROGRAM=$RUST_TARGET_CARGO CARGO_VARIABLES=("${RUST_TARGET_ENV[@]}") CARGO_ARGUMENTS=()
-	for ((i = 0; i < ${#RUST_TARGET_ARGS[@]}; i++)); do
-		# The build files say --target themselves.
-		if [[ ${RUST_TARGET_ARGS[i]} == --target ]]; then
-			((i += 1))
-		else
-			CARGO_ARGUMENTS+=("${RUST_TARGET_ARGS[i]}")
-		fi
-	done
+	CARGO_PROGRAM=$RUST_TARGET_CARGO CARGO_VARIABLES=("${RUST_TARGET_ENV[@]}") CARGO_ARGUMENTS=(${RUST_TARGET_ARGS[@]+"${RUST_TARGET_ARGS[@]}"})
 }
 
 join_by() { # SEPARATOR WORDS…
@@ -44,7 +35,7 @@ configure() {
 		arguments+=(-DLWIP_USE_RUST_TCP=ON "-DLWIP_TCP_RUST_CARGO=$CARGO_PROGRAM"
 			"-DLWIP_TCP_RUST_CARGO_ARGS=$(join_by ';' "${CARGO_ARGUMENTS[@]}")"
 			"-DLWIP_TCP_RUST_CARGO_ENV=$(join_by ';' "${CARGO_VARIABLES[@]}")"
-			"-DLWIP_TCP_RUST_TARGET_DIR=$ROOT/target/firmware")
+			"-DLWIP_TCP_RUST_TARGET=$RUST_TARGET_SPEC" "-DLWIP_TCP_RUST_TARGET_DIR=$ROOT/target/firmware")
 	fi
 	cmake "${arguments[@]}"
 }
@@ -94,7 +85,7 @@ build_by_make() {
 	if [[ $tcp == RUST ]]; then
 		find_rust
 		arguments+=(LWIP_USE_RUST_TCP=1 "CARGO=env $(join_by ' ' "${CARGO_VARIABLES[@]}") $CARGO_PROGRAM"
-			"CARGOFLAGS=${CARGO_ARGUMENTS[*]}")
+			"CARGOFLAGS=${CARGO_ARGUMENTS[*]}" "LWIP_TCP_RUST_TARGET=$RUST_TARGET_SPEC")
 	fi
 	quietly "$PROGRAMS/make.log" make -C "$FIRMWARE" -j "$(job_count)" "${arguments[@]}"
 }
