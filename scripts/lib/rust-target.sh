@@ -32,6 +32,10 @@ rust_target_find() {
       return 1
       ;;
   esac
+  if _rust_target_unknown "$triple"; then
+    echo "error: rustc knows no target $triple (rustc --print target-list shows all)" >&2
+    return 1
+  fi
   if [[ $choice == auto || $choice == rustup ]] && _rust_target_ready_made "$triple"; then return 0; fi
   if [[ $choice == source ]] && _rust_target_from_source "$triple" "${RUSTC:-rustc}" "${CARGO:-cargo}"; then return 0; fi
   if [[ $choice != rustup ]] && _rust_target_debian "$triple"; then return 0; fi
@@ -71,6 +75,13 @@ rust_target_cargo() {
 
 rust_target_dir() {
   printf '%s/%s\n' "${2:?rust_target_dir: name the folder}" "${1:?rust_target_dir: name the target}"
+}
+
+# There is a compiler, and it has never heard of the target: nothing that could be installed would help.
+_rust_target_unknown() {
+  local list
+  list=$("${RUSTC:-rustc}" --print target-list 2>/dev/null) || return 1
+  ! grep -qxF -- "$1" <<<"$list"
 }
 
 # The compiler on PATH (or RUSTC) has a core library for the target.
