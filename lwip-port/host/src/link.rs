@@ -1,0 +1,1 @@
+//! A link emulator: loss, delay and the like, as middleware around any device.

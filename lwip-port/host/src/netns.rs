@@ -1,0 +1,1 @@
+//! Network namespaces of one's own, with the kernel as the peer.

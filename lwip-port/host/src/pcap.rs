@@ -1,0 +1,1 @@
+//! Records what the stack sees, in a file for tcpdump and Wireshark.
