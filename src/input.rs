@@ -358,6 +358,8 @@ fn on_segment(core: &mut Core, id: PcbId, segment: &mut Segment) {
     }
     core.set_input_pcb(id.as_ptr());
     core.set_input_closed(false);
+    #[cfg(sack_recovery)]
+    core.set_duplicate(None);
     let mut news = News::default();
     let outcome = match core.get(id).map(Pcb::state) {
         Some(State::SynSent) => on_segment_in_syn_sent(core, id, segment),
@@ -503,6 +505,7 @@ fn check_sequence(pcb: Pcb<'_>, segment: &Segment) -> Verdict {
     if is_old_duplicate(pcb, segment) || !is_acceptable(pcb, seq, seq_len) {
         if !reset {
             rod::ack_now(pcb);
+            report_old_data(pcb, seq, seq_len);
         }
         return Verdict::Drop;
     }
@@ -513,6 +516,15 @@ fn check_sequence(pcb: Pcb<'_>, segment: &Segment) -> Verdict {
     }
     // RFC 5961 3.2 and 4.2.
     if reset || syn { Verdict::Challenge } else { Verdict::Valid }
+}
+
+/// RFC 2883 4.1: data that are acknowledged came again.
+fn report_old_data(pcb: Pcb<'_>, seq: SeqNum, seq_len: u32) {
+    #[cfg(sack_recovery)]
+    if (seq + seq_len).le(pcb.rcv_nxt()) {
+        rod::report_duplicate(pcb, seq, seq + seq_len);
+    }
+    let _ = (pcb, seq, seq_len);
 }
 
 fn is_old_duplicate(pcb: Pcb<'_>, segment: &Segment) -> bool {
@@ -585,7 +597,14 @@ fn on_ack(pcb: Pcb<'_>, segment: &Segment, news: &mut News) -> Verdict {
         return Verdict::Challenge;
     }
     let same_edge = flow_control::on_window_announced(pcb, seq, ack, flow_control::scaled(pcb, wnd));
-    if ack.gt(pcb.lastack()) {
+    #[cfg(sack_recovery)]
+    let with_sacks = rod::uses_sack(pcb);
+    #[cfg(not(sack_recovery))]
+    let with_sacks = false;
+    if with_sacks {
+        #[cfg(sack_recovery)]
+        on_ack_with_sacks(pcb, segment, news);
+    } else if ack.gt(pcb.lastack()) {
         on_new_ack(pcb, ack, news);
     } else if ack == pcb.lastack() && segment.seq_len == 0 && same_edge && pcb.rtime() >= 0 {
         on_duplicate_ack(pcb);
@@ -615,6 +634,30 @@ fn on_new_ack(pcb: Pcb<'_>, ack: SeqNum, news: &mut News) {
     news.acked = new.freed;
     #[cfg(lwip_nd6_tcp_reachability_hints)]
     Packet::current(pcb.core()).confirm_reachability();
+}
+
+/// An ACK of a connection with SACK, whether SND.UNA moves or not.
+#[cfg(sack_recovery)]
+fn on_ack_with_sacks(pcb: Pcb<'_>, segment: &Segment, news: &mut News) {
+    #[cfg(lwip_tcp_timestamps)]
+    let echo = segment.options.timestamps.map(|timestamps| timestamps.echo);
+    #[cfg(not(lwip_tcp_timestamps))]
+    let echo = None;
+    let received = rod::on_ack(pcb, segment.header.ack, &segment.options.sacks, echo);
+    if let Some(new) = received.new {
+        flow_control::on_send_buffer_freed(pcb, new.freed);
+        cm::on_progress(pcb);
+        news.acked = new.freed;
+        #[cfg(lwip_nd6_tcp_reachability_hints)]
+        Packet::current(pcb.core()).confirm_reachability();
+        match new.recovery {
+            Recovery::Over => cc::on_recovered(pcb),
+            Recovery::None if received.change == rod::Change::None => cc::on_ack(pcb, new.acked, new.after_timeout),
+            Recovery::None | Recovery::Partial => {}
+        }
+    }
+    crate::timer::on_change(pcb, received.change);
+    rod::set_quota(pcb, &received);
 }
 
 /// RFC 5681 2 and 3.2: the third in a row starts fast retransmit, each further one inflates cwnd.

@@ -129,15 +129,19 @@ fn send_what_may_be_sent(core: &mut Core, id: PcbId) -> Result {
         let netif = route(pcb).ok_or(Error::RTE)?;
         choose_local_ip(pcb, netif)?;
         let window = flow_control::usable_window(pcb);
-        if fits(pcb, &front, window) {
+        if may_go(pcb, &front, window) {
             flow_control::on_unblocked(pcb);
             send_queued(core, id, netif, window)?;
             sent = true;
-        } else if window == pcb.snd_wnd() && pcb.unacked_is_empty() {
+        } else if is_window_full(pcb, window) && pcb.unacked_is_empty() {
             block(pcb);
         }
     }
     let pcb = core.get(id).ok_or(Error::CONN)?;
+    #[cfg(rack)]
+    if sent {
+        rod::on_output(pcb);
+    }
     let ack_due = pcb.has(Bit::ACK_NOW);
     if sent || !ack_due {
         rod::set_memory_error(pcb, false);
@@ -159,6 +163,30 @@ fn fits(pcb: Pcb<'_>, front: &rod::Front, window: crate::ffi::Wnd) -> bool {
     (front.seq - pcb.lastack()).wrapping_add(front.len.into()) <= window.into()
 }
 
+/// The segment may be sent: by the windows, or, with SACK, by what is in the network.
+fn may_go(pcb: Pcb<'_>, front: &rod::Front, window: crate::ffi::Wnd) -> bool {
+    #[cfg(sack_recovery)]
+    {
+        if rod::uses_sack(pcb) {
+            return rod::allows(pcb, front, pcb.cwnd());
+        }
+        if pcb.extra() > 0 && fits(pcb, front, pcb.snd_wnd()) {
+            return true;
+        }
+    }
+    fits(pcb, front, window)
+}
+
+/// It is the peer's window that is full, and not cwnd.
+fn is_window_full(pcb: Pcb<'_>, window: crate::ffi::Wnd) -> bool {
+    #[cfg(sack_recovery)]
+    if rod::uses_sack(pcb) {
+        // With nothing in the network, cwnd takes a segment.
+        return true;
+    }
+    window == pcb.snd_wnd()
+}
+
 /// A connection whose address was open until it had something to send gets the interface's.
 fn choose_local_ip(pcb: Pcb<'_>, netif: Netif) -> Result {
     if pcb.local_ip().is_any() {
@@ -174,7 +202,7 @@ fn send_queued(core: &mut Core, id: PcbId, netif: Netif, window: crate::ffi::Wnd
     // Every round takes a segment off the queue. A driver that loops packets back at once may add some: hence the bound.
     for _ in 0..=u16::MAX {
         let pcb = core.get(id).ok_or(Error::CONN)?;
-        if !rod::front(pcb).is_some_and(|front| fits(pcb, &front, window) && may_send(pcb, &front)) {
+        if !rod::front(pcb).is_some_and(|front| may_go(pcb, &front, window) && may_send(pcb, &front)) {
             break;
         }
         let Some(mut seg) = rod::take_front(pcb) else { break };
@@ -209,6 +237,7 @@ fn may_send(pcb: Pcb<'_>, front: &rod::Front) -> bool {
         || pcb.has(Bit::NODELAY | Bit::FIN)
         || pcb.has(Bit::IN_FAST_RECOVERY | Bit::MEMORY_ERROR)
         || pcb.snd_buf() == 0
+        || (cfg!(sack_recovery) && front.seq.lt(pcb.snd_nxt()))
         || u32::from(pcb.snd_queuelen()) >= config::TCP_SND_QUEUELEN
 }
 

@@ -151,6 +151,21 @@ fn retransmit(core: &mut Core, id: PcbId) {
     }
 }
 
+/// What loss detection has found out is told to congestion control.
+#[cfg(sack_recovery)]
+pub(crate) fn on_change(pcb: Pcb<'_>, change: rod::Change) {
+    match change {
+        rod::Change::None => {}
+        rod::Change::Entered => cc::on_fast_retransmit(pcb),
+        #[cfg(rack)]
+        rod::Change::Repaired => {
+            cc::on_fast_retransmit(pcb);
+            cc::on_recovered(pcb);
+        }
+        rod::Change::Undone => cc::on_undone(pcb),
+    }
+}
+
 /// The poll callback, when it is due.
 fn poll(core: &mut Core, id: PcbId) {
     if !core.get(id).is_some_and(cm::on_poll_tick) {

@@ -30,6 +30,9 @@ trait Algorithm {
     fn on_recovered(cc: &Cc<'_>);
     /// The retransmission timer expired.
     fn on_timeout(cc: &Cc<'_>);
+    /// The last of these reductions was needless.
+    #[cfg(sack_recovery)]
+    fn on_undone(cc: &Cc<'_>);
 }
 
 /// The algorithm in use.
@@ -57,6 +60,7 @@ impl Algorithm for NewReno {
     }
 
     fn on_fast_retransmit(cc: &Cc<'_>) {
+        remember(cc);
         let ssthresh = halved(cc);
         cc.set_ssthresh(ssthresh);
         // Three segments have left the network (RFC 5681 3.2, step 3).
@@ -85,12 +89,29 @@ impl Algorithm for NewReno {
     fn on_timeout(cc: &Cc<'_>) {
         // RFC 5681 3.1: the first timeout of a segment decides.
         if cc.nrtx() == 0 {
+            remember(cc);
             cc.set_ssthresh(halved(cc));
         }
         // The loss window of RFC 5681 3.1.
         cc.set_cwnd(cc.mss().into());
         cc.set_bytes_acked(0);
     }
+
+    #[cfg(sack_recovery)]
+    fn on_undone(cc: &Cc<'_>) {
+        cc.set_cwnd(cc.cwnd().max(cc.prior_cwnd()));
+        cc.set_ssthresh(cc.ssthresh().max(cc.prior_ssthresh()));
+    }
+}
+
+/// Before a reduction, which may turn out needless.
+fn remember(cc: &Cc<'_>) {
+    #[cfg(sack_recovery)]
+    {
+        cc.set_prior_cwnd(cc.cwnd());
+        cc.set_prior_ssthresh(cc.ssthresh());
+    }
+    let _ = cc;
 }
 
 /// Half of what may be in flight, and at least two segments: RFC 5681, equation 4, with lwIP's measure of FlightSize.
@@ -144,6 +165,13 @@ pub(crate) fn on_recovered(pcb: Pcb<'_>) {
 /// The retransmission timer expired.
 pub(crate) fn on_timeout(pcb: Pcb<'_>) {
     Chosen::on_timeout(&own(pcb));
+    trace(pcb);
+}
+
+/// The last reduction was needless (RFC 4015).
+#[cfg(sack_recovery)]
+pub(crate) fn on_undone(pcb: Pcb<'_>) {
+    Chosen::on_undone(&own(pcb));
     trace(pcb);
 }
 

@@ -2,6 +2,8 @@
 
 use super::bindings::{tcp_listen_pcbs_t, tcp_pcb};
 use crate::pcb::Core;
+#[cfg(sack_recovery)]
+use crate::pcb::{PcbId, SackRange};
 use core::ptr::null_mut;
 
 /// PCBs that are bound to a port, neither connected nor listening.
@@ -101,6 +103,9 @@ struct Private {
     /// When the alarm of all connections' deadlines rings, in milliseconds, if it is set.
     #[cfg(fine_timers)]
     alarm: Option<u32>,
+    /// Octets that came again with the segment being processed, and for whom: to be reported by a D-SACK.
+    #[cfg(sack_recovery)]
+    duplicate: Option<(PcbId, SackRange)>,
     /// Next id of tcp_ext_arg_alloc_id.
     #[cfg(lwip_tcp_pcb_ext_args)]
     ext_arg_id: u8,
@@ -118,6 +123,8 @@ static mut PRIVATE: Private = Private {
     memory_returned: false,
     #[cfg(fine_timers)]
     alarm: None,
+    #[cfg(sack_recovery)]
+    duplicate: None,
     #[cfg(lwip_tcp_pcb_ext_args)]
     ext_arg_id: 0,
 };
@@ -176,6 +183,12 @@ variables! {
 variables! {
     /// See [`Private::alarm`].
     alarm, set_alarm: Option<u32> = PRIVATE.alarm;
+}
+
+#[cfg(sack_recovery)]
+variables! {
+    /// See [`Private::duplicate`].
+    duplicate, set_duplicate: Option<(PcbId, SackRange)> = PRIVATE.duplicate;
 }
 
 #[cfg(lwip_tcp_pcb_ext_args)]

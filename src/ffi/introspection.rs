@@ -2,7 +2,7 @@
 //! what stands here is for C programmers.
 
 use super::bindings::tcp_pcb;
-use crate::components::rod::{Times, times};
+use crate::components::rod::{Times, flight, times};
 use crate::pcb::{Bit, Core, Pcb};
 use core::ffi::c_char;
 
@@ -59,6 +59,16 @@ pub struct lwip_tcp_rust_info {
     pub duplicate_acks: u32,
     /// Segments that wait out of sequence.
     pub ooseq_segments: u32,
+    /// With LWIP_TCP_RUST_SACK: octets in the network, as far as is known (RFC 6675: pipe); else as `in_flight`.
+    pub pipe: u32,
+    /// With LWIP_TCP_RUST_SACK: octets that the peer has, and cannot acknowledge yet.
+    pub sacked: u32,
+    /// With LWIP_TCP_RUST_SACK: octets that are lost, and were not sent again yet.
+    pub lost: u32,
+    /// With LWIP_TCP_RUST_SACK: reductions of `cwnd` that were needless, and undone.
+    pub spurious: u32,
+    /// With LWIP_TCP_RUST_RACK: the shortest round trip, 0 before the first sample.
+    pub min_rtt_ms: u32,
 }
 
 /// Window scaling (RFC 7323), in `options`.
@@ -98,6 +108,7 @@ pub unsafe extern "C" fn lwip_tcp_rust_info(pcb: *const tcp_pcb, info: *mut lwip
 
 fn describe(pcb: Pcb<'_>) -> lwip_tcp_rust_info {
     let Times { srtt, rttvar, rto } = times(pcb);
+    let flight = flight(pcb);
     let syn = u32::from(pcb.lastack() != pcb.iss());
     lwip_tcp_rust_info {
         state: pcb.state() as u8,
@@ -122,6 +133,11 @@ fn describe(pcb: Pcb<'_>) -> lwip_tcp_rust_info {
         retransmissions: pcb.retransmissions().into(),
         duplicate_acks: pcb.duplicate_acks().into(),
         ooseq_segments: crate::components::rod::ooseq_len(pcb),
+        pipe: flight.pipe,
+        sacked: flight.sacked,
+        lost: flight.lost,
+        spurious: flight.spurious,
+        min_rtt_ms: flight.min_rtt,
     }
 }
 

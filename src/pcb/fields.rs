@@ -6,6 +6,8 @@
 //! not compile. Neither does a field of lwIP's struct that stands nowhere in the table, or twice, in any configuration.
 
 use super::{Pcb, PcbId, State, load, store, table};
+#[cfg(rack)]
+use crate::components::rod::SendLog;
 use crate::components::{
     congestion_control::Owner as CongestionControl, connection_management::Owner as ConnectionManagement,
     flow_control::Owner as FlowControl, rod::Owner as Rod,
@@ -221,6 +223,10 @@ macro_rules! beside {
             $($( #[cfg $cfg] $(#[$meta])* pub(super) $field: $ty, )*)*
             pub(super) unsent_tail: *mut c::tcp_seg,
             pub(super) unacked_tail: *mut c::tcp_seg,
+            #[cfg(sack_recovery)]
+            pub(super) highest_sacked: *mut c::tcp_seg,
+            #[cfg(rack)]
+            pub(super) log: SendLog,
         }
 
         impl Beside {
@@ -228,6 +234,10 @@ macro_rules! beside {
                 $($( #[cfg $cfg] $field: <$ty as Zero>::ZERO, )*)*
                 unsent_tail: core::ptr::null_mut(),
                 unacked_tail: core::ptr::null_mut(),
+                #[cfg(sack_recovery)]
+                highest_sacked: core::ptr::null_mut(),
+                #[cfg(rack)]
+                log: SendLog::NEW,
             };
         }
 
@@ -316,6 +326,68 @@ beside! {
         /// When a delayed ACK has to go out: the low 16 bits of the millisecond.
         ack_due: u16, set_ack_due;
     }
+    Rod if (sack_recovery) {
+        /// RFC 6675 4: octets that are in the network, as far as is known: those in `unacked` that are not SACKed. What is lost is
+        /// in `unsent` until it is sent again.
+        pipe: u32, set_pipe;
+        /// Octets in `unacked` that are SACKed,
+        sacked: u32, set_sacked;
+        /// the end of the highest of them,
+        sacked_end: SeqNum, set_sacked_end;
+        /// and where the last run of them begins.
+        sacked_top: SeqNum, set_sacked_top;
+        /// The blocks below that run, as the last ACK had them, in a nutshell.
+        sack_digest: u16, set_sack_digest;
+        /// Octets delivered to the peer since the connection began.
+        delivered: u32, set_delivered;
+        /// Proportional Rate Reduction (RFC 6937 3): RecoverFS,
+        prr_flight: u32, set_prr_flight;
+        /// prr_delivered,
+        prr_delivered: u32, set_prr_delivered;
+        /// prr_out,
+        prr_out: u32, set_prr_out;
+        /// and sndcnt, less what was sent since.
+        prr_quota: u32, set_prr_quota;
+        /// SND.UNA when the last reduction of cwnd began, as long as it may be undone,
+        undo_from: SeqNum, set_undo_from;
+        /// and how many segments were sent again since, of which no D-SACK has said that it was in vain, plus one; 0 if it cannot be
+        /// undone.
+        undo_count: u16, set_undo_count;
+        /// Reductions that turned out needless, and were undone.
+        spurious: u8, set_spurious;
+        /// Segments that may be sent whatever cwnd says.
+        extra: u8, set_extra;
+    }
+    Rod if (all(sack_recovery, lwip_tcp_timestamps)) {
+        /// When the first segment was sent again since (low 16 bits of the timestamp).
+        first_again: u16, set_first_again;
+    }
+    CongestionControl if (sack_recovery) {
+        /// cwnd before the last reduction,
+        prior_cwnd: Wnd, set_prior_cwnd;
+        /// and ssthresh.
+        prior_ssthresh: Wnd, set_prior_ssthresh;
+    }
+    Rod if (rack) {
+        /// RFC 8985 5.2: when the latest sent segment of those that were delivered was sent (low 16 bits of the millisecond),
+        rack_time: u16, set_rack_time;
+        /// its end,
+        rack_end: SeqNum, set_rack_end;
+        /// and its round trip.
+        rack_rtt: u16, set_rack_rtt;
+        /// The shortest round trip, in milliseconds; 0 before the first.
+        min_rtt: u16, set_min_rtt;
+        /// RACK.reo_wnd_mult less 1,
+        reo_wnd_steps: u8, set_reo_wnd_steps;
+        /// and for how many recoveries it stays.
+        reo_wnd_persist: u8, set_reo_wnd_persist;
+        /// SND.NXT when a D-SACK last made it grow.
+        dsack_round: SeqNum, set_dsack_round;
+        /// What is known so far: bits of its own.
+        rack_flags: u8, set_rack_flags;
+        /// RFC 8985 7.1: SND.NXT when the last loss probe was sent.
+        tlp_end: SeqNum, set_tlp_end;
+    }
 }
 
 /// The room beside a PCB is bounded, with 32-bit pointers: 64 octets each without recovery options, 256 with all of them.
@@ -323,6 +395,57 @@ const _: () = {
     let integers = if cfg!(fine_timers) { 236 } else { 44 };
     assert!(size_of::<table::Entry>() <= integers + 5 * size_of::<usize>());
 };
+
+/// When what was sent (RFC 8985 5.1, in little room).
+#[cfg(rack)]
+impl Own<'_, Rod> {
+    fn log(&self) -> *mut SendLog {
+        // SAFETY: (live): its entry is in the table.
+        unsafe { &raw mut (*self.pcb.entry.as_ptr()).beside.log }
+    }
+
+    /// See [`SendLog::on_sent`].
+    pub(crate) fn log_sent(&self, start: SeqNum, end: SeqNum, time: u16, delivered: u32) {
+        // SAFETY: (live), (lock): no other reference to it exists; the method calls nobody.
+        unsafe { (*self.log()).on_sent(start, end, time, delivered) }
+    }
+
+    /// See [`SendLog::on_sent_again`].
+    pub(crate) fn log_sent_again(&self, end: SeqNum, time: u16) {
+        // SAFETY: as above.
+        unsafe { (*self.log()).on_sent_again(end, time) }
+    }
+
+    /// See [`SendLog::time_of`].
+    pub(crate) fn time_sent(&self, end: SeqNum, again: bool) -> Option<u16> {
+        // SAFETY: as above.
+        unsafe { (*self.log()).time_of(end, again) }
+    }
+
+    /// See [`SendLog::on_acked`].
+    pub(crate) fn log_acked(&self, una: SeqNum) {
+        // SAFETY: as above.
+        unsafe { (*self.log()).on_acked(una) }
+    }
+
+    /// See [`SendLog::is_exact`].
+    pub(crate) fn is_exact(&self, end: SeqNum) -> bool {
+        // SAFETY: as above.
+        unsafe { (*self.log()).is_exact(end) }
+    }
+
+    /// See [`SendLog::last_sent`].
+    pub(crate) fn last_sent(&self) -> Option<u16> {
+        // SAFETY: as above.
+        unsafe { (*self.log()).last_sent() }
+    }
+
+    /// See [`SendLog::state_when_sent`].
+    pub(crate) fn state_when_sent(&self, end: SeqNum) -> Option<(u16, u32)> {
+        // SAFETY: as above.
+        unsafe { (*self.log()).state_when_sent(end) }
+    }
+}
 
 /// A bit of `flags` that component `C` owns.
 pub(crate) struct Bit<C>(u16, PhantomData<C>);

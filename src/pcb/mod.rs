@@ -38,6 +38,10 @@ pub(crate) use fields::{Bit, Own};
 pub(crate) use index::Tuple;
 pub(crate) use listener::{Accept, Listener, NewListener};
 pub(crate) use queue::{Chain, Cursor, SegQueue};
+#[cfg(sack_recovery)]
+pub(crate) use queue::{Pick, transfer};
+#[cfg(sack_recovery)]
+pub(crate) use segment::Mark;
 pub(crate) use segment::{Seg, SegBox};
 
 use crate::ffi::bindings::{tcp_pcb, tcp_state};

@@ -226,6 +226,83 @@ impl Cursor<'_> {
     }
 }
 
+/// What becomes of a segment that [`transfer`] comes by.
+#[cfg(sack_recovery)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pick {
+    /// It stays.
+    Leave,
+    /// It goes over.
+    Take,
+    /// It stays, and so do all behind it.
+    Stop,
+}
+
+/// Moves those segments from one queue to another that `pick` says, to where their sequence numbers belong. Each queue is walked
+/// once, the other one as far as the last place that is needed.
+#[cfg(sack_recovery)]
+pub(crate) fn transfer(from: &mut SegQueue<'_>, to: &mut SegQueue<'_>, mut pick: impl FnMut(Seg<'_>) -> Pick) {
+    let (mut link, mut previous, mut target) = (from.head, core::ptr::null_mut::<tcp_seg>(), to.head);
+    // SAFETY: (queue), (lock): the links of both queues are valid and end with null; a segment changes the queue whole, and the
+    // address of the last one is kept right for both.
+    unsafe {
+        while let Some(seg) = Seg::from_raw(load(link)) {
+            match pick(seg) {
+                Pick::Stop => return,
+                Pick::Leave => {
+                    previous = seg.as_ptr();
+                    link = &raw mut (*previous).next;
+                }
+                Pick::Take => {
+                    let raw = seg.as_ptr();
+                    let next = load(&raw const (*raw).next);
+                    store(link, next);
+                    if next.is_null() {
+                        from.tail.write(previous);
+                    }
+                    while let Some(other) = Seg::from_raw(load(target)).filter(|other| other.seq().lt(seg.seq())) {
+                        target = &raw mut (*other.as_ptr()).next;
+                    }
+                    let behind = load(target);
+                    store(&raw mut (*raw).next, behind);
+                    store(target, raw);
+                    if behind.is_null() {
+                        to.tail.write(raw);
+                    }
+                    target = &raw mut (*raw).next;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(sack_recovery)]
+impl Own<'_, Rod> {
+    /// The highest segment that a SACK covers, if any does: `sacked` says that there are such.
+    pub(crate) fn highest_sacked(&mut self) -> Option<Seg<'_>> {
+        if self.sacked() == 0 {
+            return None;
+        }
+        // SAFETY: (live); (queue): it is in `unacked` as long as octets that were SACKed are.
+        unsafe { Seg::from_raw((*self.entry.as_ptr()).beside.highest_sacked) }
+    }
+
+    /// `unacked` has a segment that is SACKed, and none behind it is.
+    pub(crate) fn set_highest_sacked(&self, seg: Seg<'_>) {
+        // SAFETY: (live): its entry, under (lock).
+        unsafe { (*self.entry.as_ptr()).beside.highest_sacked = seg.as_ptr() }
+    }
+}
+
+#[cfg(sack_recovery)]
+impl<'q> Seg<'q> {
+    /// The one behind it in its queue.
+    pub(crate) fn following(self) -> Option<Seg<'q>> {
+        // SAFETY: (queue), (lock)
+        unsafe { Seg::from_raw(load(&raw const (*self.as_ptr()).next)) }
+    }
+}
+
 /// New segments on their way into a queue; dropping it frees them.
 pub(crate) struct Chain {
     head: *mut tcp_seg,

@@ -9,6 +9,22 @@ use core::mem::ManuallyDrop;
 use core::ops::Deref;
 use core::ptr::NonNull;
 
+/// What is known of a segment that was sent, in bits of its flags that lwIP has no use for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+#[allow(dead_code)] // without LWIP_TCP_RUST_SACK nothing is known
+pub(crate) enum Mark {
+    /// A SACK covers all of it.
+    Sacked = 0x20,
+    /// It was sent more than once.
+    SentAgain = 0x80,
+}
+
+impl Mark {
+    const SACKED: u8 = Self::Sacked as u8;
+    const SENT_AGAIN: u8 = Self::SentAgain as u8;
+}
+
 /// A segment in a queue, to look at and change until the queue changes.
 #[derive(Clone, Copy)]
 pub(crate) struct Seg<'q> {
@@ -101,7 +117,26 @@ impl Seg<'_> {
     /// Which options it has (TF_SEG_OPTS_x).
     pub(crate) fn options(self) -> u8 {
         // SAFETY: (queue)
-        unsafe { load(&raw const (*self.ptr.as_ptr()).flags) }
+        let flags = unsafe { load(&raw const (*self.ptr.as_ptr()).flags) };
+        if cfg!(sack_recovery) { flags & !(Mark::SACKED | Mark::SENT_AGAIN) } else { flags }
+    }
+
+    /// It has this mark.
+    #[cfg(sack_recovery)]
+    pub(crate) fn is_marked(self, mark: Mark) -> bool {
+        // SAFETY: (queue)
+        unsafe { load(&raw const (*self.ptr.as_ptr()).flags) & mark as u8 != 0 }
+    }
+
+    /// Gives it a mark, or takes it.
+    #[cfg(sack_recovery)]
+    pub(crate) fn set_mark(self, mark: Mark, on: bool) {
+        // SAFETY: (queue)
+        unsafe {
+            let place = &raw mut (*self.ptr.as_ptr()).flags;
+            let flags = load(place);
+            store(place, if on { flags | mark as u8 } else { flags & !(mark as u8) });
+        }
     }
 
     /// pbufs that it holds.

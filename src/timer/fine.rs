@@ -71,6 +71,20 @@ fn visit(core: &mut Core, id: PcbId) -> Fate {
         Timer::Off => Fate::Lives,
         Timer::Retransmission => on_retransmission_timer(core, id),
         Timer::Persist => on_persist_timer(core, id),
+        #[cfg(rack)]
+        Timer::Probe => {
+            rod::on_probe_timer(pcb);
+            output(core, id).ok();
+            Fate::Lives
+        }
+        #[cfg(rack)]
+        Timer::Reordering => {
+            let received = rod::on_reordering_timer(pcb);
+            super::on_change(pcb, received.change);
+            rod::set_quota(pcb, &received);
+            output(core, id).ok();
+            Fate::Lives
+        }
     }
 }
 

@@ -7,5 +7,7 @@ mod options;
 mod seq;
 
 pub use header::{Flags, HEADER_LEN, Header};
+#[cfg(sack_recovery)]
+pub use options::MAX_SACKS;
 pub use options::{MAX_OPTIONS_LEN, Options, Timestamps, WordWriter, word};
 pub use seq::SeqNum;

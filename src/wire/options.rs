@@ -1,5 +1,8 @@
 //! TCP options: EOL, NOP, MSS (RFC 9293 3.2), window scale and timestamps (RFC 7323), SACK (RFC 2018).
 
+#[cfg(sack_recovery)]
+use super::SeqNum;
+
 /// The longest option area that the 4-bit data offset allows.
 pub const MAX_OPTIONS_LEN: usize = 40;
 
@@ -8,6 +11,8 @@ const NOP: u8 = 1;
 const MSS: u8 = 2;
 const WINDOW_SCALE: u8 = 3;
 const SACK_PERMITTED: u8 = 4;
+#[cfg(sack_recovery)]
+const SACK: u8 = 5;
 const TIMESTAMPS: u8 = 8;
 
 /// The timestamps option (RFC 7323 3.2).
@@ -33,7 +38,14 @@ pub struct Options {
     /// Timestamps.
     #[cfg(lwip_tcp_timestamps)]
     pub timestamps: Option<Timestamps>,
+    /// SACK blocks (RFC 2018 3), in their order: left edge, right edge. The edges are equal where there is none.
+    #[cfg(sack_recovery)]
+    pub sacks: [(SeqNum, SeqNum); MAX_SACKS],
 }
+
+/// How many SACK blocks fit the option area.
+#[cfg(sack_recovery)]
+pub const MAX_SACKS: usize = 4;
 
 impl Options {
     /// Reads an option area. Reading ends at EOL, at its end, or at the first option whose length octet cannot be
@@ -74,6 +86,16 @@ impl Options {
                     value: u32::from_be_bytes([a, b, c, d]),
                     echo: u32::from_be_bytes([e, f, g, h]),
                 });
+            }
+            #[cfg(sack_recovery)]
+            (SACK, option) => {
+                let mut edges = option.get(2..).unwrap_or_default();
+                for place in &mut self.sacks {
+                    let Some((&[a, b, c, d, e, f, g, h], rest)) = edges.split_first_chunk::<8>() else { break };
+                    let edge = |octets| SeqNum::new(u32::from_be_bytes(octets));
+                    *place = (edge([a, b, c, d]), edge([e, f, g, h]));
+                    edges = rest;
+                }
             }
             _ => {}
         }

@@ -1,20 +1,39 @@
 //! Reliable ordered delivery: sequence space, retransmission, round-trip times, reassembly, acknowledgments.
 
+#[cfg(rack)]
+mod log;
+#[cfg(rack)]
+mod rack;
 mod receive;
+#[cfg(sack_recovery)]
+mod recovery;
 mod retransmit;
 #[cfg_attr(fine_timers, path = "rtt_ms.rs")]
 mod rtt;
 #[cfg(lwip_tcp_sack_out)]
 mod sack;
+#[cfg(sack_recovery)]
+mod scoreboard;
 mod send;
 
+#[cfg(rack)]
+pub(crate) use log::SendLog;
+#[cfg(rack)]
+pub(crate) use rack::on_probe_timer;
 pub(crate) use receive::{
     AckWish, Incoming, free_ooseq, mark_refused_fin, ooseq_len, put_refused_data, receive, take_refused_data,
 };
+#[cfg(sack_recovery)]
+#[cfg(rack)]
+pub(crate) use recovery::on_reordering_timer;
+#[cfg(sack_recovery)]
+pub(crate) use recovery::{Change, allows, on_ack, set_quota};
 pub(crate) use retransmit::{
     FastRetransmit, Recovery, fast_retransmit, is_in_recovery, on_duplicate_ack, on_new_ack, on_resent, retransmit_all,
     retransmit_first,
 };
+#[cfg(rack)]
+pub(crate) use rtt::on_output;
 #[cfg(not(fine_timers))]
 pub(crate) use rtt::on_tick;
 #[cfg(fine_timers)]
@@ -22,6 +41,10 @@ pub(crate) use rtt::{Timer, next_deadline, start_persist_timer, take_expired_tim
 pub(crate) use rtt::{is_ack_due, on_ack_for_timing, on_timeout, restart_timer, rto_in_ticks};
 #[cfg(lwip_tcp_sack_out)]
 pub(crate) use sack::blocks_to_report;
+#[cfg(sack_recovery)]
+pub(crate) use sack::report_duplicate;
+#[cfg(sack_recovery)]
+pub(crate) use scoreboard::uses_sack;
 pub(crate) use send::{
     Front, LastUnsent, append_to_last, back_to_unsent, copy_front, enqueue, enqueue_chain, extend_last_by_copy,
     extend_last_by_reference, first_octet, forget_oversize, front, last_unsent, mark_fin_on_last, on_data_queued,
@@ -48,6 +71,34 @@ pub(crate) struct Times {
 /// See [`Times`].
 pub(crate) fn times(pcb: Pcb<'_>) -> Times {
     rtt::times(pcb)
+}
+
+/// What it says of what is in flight.
+#[derive(Default)]
+pub(crate) struct Flight {
+    pub(crate) pipe: u32,
+    pub(crate) sacked: u32,
+    pub(crate) lost: u32,
+    pub(crate) spurious: u32,
+    pub(crate) min_rtt: u32,
+}
+
+/// See [`Flight`].
+pub(crate) fn flight(pcb: Pcb<'_>) -> Flight {
+    let mut flight = Flight { pipe: pcb.snd_nxt() - pcb.lastack(), ..Flight::default() };
+    #[cfg(sack_recovery)]
+    if uses_sack(pcb) {
+        flight.pipe = pcb.pipe();
+        flight.sacked = pcb.sacked();
+        flight.lost = scoreboard::lost(pcb);
+        flight.spurious = pcb.spurious().into();
+    }
+    #[cfg(rack)]
+    {
+        flight.min_rtt = pcb.min_rtt().into();
+    }
+    let _ = &mut flight;
+    flight
 }
 
 type Rod<'c> = Own<'c, Owner>;
@@ -117,6 +168,10 @@ pub(crate) fn ack_now(pcb: Pcb<'_>) {
 /// An ACK went out.
 pub(crate) fn on_ack_sent(pcb: Pcb<'_>) {
     own(pcb).clear(Bit::ACK_DELAY | Bit::ACK_NOW);
+    #[cfg(sack_recovery)]
+    if pcb.core().duplicate().is_some_and(|(id, _)| id == pcb.id()) {
+        pcb.core().set_duplicate(None);
+    }
 }
 
 /// No ACK is to follow any more.
@@ -165,6 +220,8 @@ pub(crate) fn purge_queues(pcb: Pcb<'_>) {
     unsent.clear();
     unacked.clear();
     rod.set_snd_queuelen(0);
+    #[cfg(sack_recovery)]
+    scoreboard::forget(&rod);
     #[cfg(tcp_oversize)]
     rod.set_unsent_oversize(0);
 }

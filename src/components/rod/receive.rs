@@ -73,6 +73,11 @@ impl Incoming {
 /// Takes a segment that is at least partly in the receive window.
 pub(crate) fn receive(pcb: Pcb<'_>, mut segment: Incoming) -> Received {
     let mut rod = own(pcb);
+    #[cfg(sack_recovery)]
+    if segment.seq.lt(pcb.rcv_nxt()) {
+        let end = segment.end();
+        sack::report_duplicate(pcb, segment.seq, if end.lt(pcb.rcv_nxt()) { end } else { pcb.rcv_nxt() });
+    }
     segment.trim_front(pcb.rcv_nxt());
     segment.trim_end(pcb.rcv_nxt() + u32::from(pcb.rcv_wnd()));
     if segment.seq == segment.end() {
@@ -162,6 +167,8 @@ fn out_of_order(rod: &mut Rod<'_>, segment: Incoming) -> Received {
 #[cfg(tcp_queue_ooseq)]
 fn queue_segment(rod: &mut Rod<'_>, segment: Incoming) {
     let (seq, end) = (segment.seq, segment.end());
+    #[cfg(sack_recovery)]
+    let pcb = **rod;
     let mut queue = rod.ooseq();
     while queue.current().is_some_and(|queued| queued.received_seq().lt(seq)) {
         queue.advance();
@@ -169,10 +176,14 @@ fn queue_segment(rod: &mut Rod<'_>, segment: Incoming) {
     let covers = |queued: crate::pcb::Seg<'_>| queued.received_seq() + queued.seq_len();
     if let Some(previous) = queue.previous() {
         if previous.flags().has(Flags::FIN) || end.le(covers(previous)) {
+            #[cfg(sack_recovery)]
+            sack::report_duplicate(pcb, seq, end);
             return;
         }
     }
     if queue.current().is_some_and(|queued| queued.received_seq() == seq && end.le(covers(queued))) {
+        #[cfg(sack_recovery)]
+        sack::report_duplicate(pcb, seq, end);
         return;
     }
     crate::ffi::pbuf::header_to_host(segment.header, seq);

@@ -42,7 +42,21 @@ pub(crate) enum FastRetransmit {
 
 /// An ACK of new data, `lastack` < `ack` <= SND.NXT.
 pub(crate) fn on_new_ack(pcb: Pcb<'_>, ack: SeqNum) -> NewAck {
+    on_ack_that_frees(pcb, ack, |unsent, unacked| (free_acked(unacked, ack), free_acked(unsent, ack)))
+}
+
+/// Octets of data and pbufs.
+type Freed = (u32, u16);
+
+/// The same, `free` taking out of both queues what is acknowledged.
+pub(super) fn on_ack_that_frees(
+    pcb: Pcb<'_>,
+    ack: SeqNum,
+    free: impl FnOnce(&mut SegQueue<'_>, &mut SegQueue<'_>) -> (Freed, Freed),
+) -> NewAck {
     let mut rod = own(pcb);
+    #[cfg(sack_recovery)]
+    rod.set_extra(0);
     let after_timeout = pcb.has(Bit::RTO);
     let mut recovery = Recovery::None;
     if pcb.recover().le(ack) {
@@ -64,7 +78,7 @@ pub(crate) fn on_new_ack(pcb: Pcb<'_>, ack: SeqNum) -> NewAck {
     let acked = ack - pcb.lastack();
     rod.set_lastack(ack);
     let (mut unsent, mut unacked) = rod.unsent_and_unacked();
-    let ((octets, pbufs), (more_octets, more_pbufs)) = (free_acked(&mut unacked, ack), free_acked(&mut unsent, ack));
+    let ((octets, pbufs), (more_octets, more_pbufs)) = free(&mut unsent, &mut unacked);
     rod.set_snd_queuelen(pcb.snd_queuelen().saturating_sub(pbufs.saturating_add(more_pbufs)));
     if pcb.unacked_is_empty() {
         rtt::stop_timer(&rod)
@@ -83,6 +97,10 @@ pub(crate) fn on_new_ack(pcb: Pcb<'_>, ack: SeqNum) -> NewAck {
 
 /// Nothing that the last timeout made us send again is outstanding.
 fn all_resent_is_acked(pcb: Pcb<'_>) -> bool {
+    #[cfg(sack_recovery)]
+    if super::uses_sack(pcb) {
+        return pcb.rto_end().le(pcb.lastack());
+    }
     let mut rod = own(pcb);
     let (unsent, unacked) = rod.unsent_and_unacked();
     unacked.front().or(unsent.front()).is_none_or(|seg| pcb.rto_end().le(seg.seq()))
@@ -92,6 +110,9 @@ fn all_resent_is_acked(pcb: Pcb<'_>) -> bool {
 pub(crate) fn on_duplicate_ack(pcb: Pcb<'_>) -> u8 {
     let rod = own(pcb);
     rod.set_dupacks(pcb.dupacks().saturating_add(1));
+    // RFC 3042: the first two let a segment go that cwnd has no room for.
+    #[cfg(sack_recovery)]
+    rod.set_extra(u8::from(pcb.dupacks() < 3 && !is_in_recovery(pcb)));
     rod.set_duplicate_acks(pcb.duplicate_acks().saturating_add(1));
     pcb.dupacks()
 }
@@ -123,6 +144,8 @@ pub(crate) fn retransmit_first(pcb: Pcb<'_>) -> bool {
         return false;
     }
     let Some(seg) = unacked.pop_front() else { return false };
+    #[cfg(sack_recovery)]
+    super::scoreboard::on_taken(pcb, seg.seg());
     unsent.insert(seg);
     #[cfg(tcp_oversize)]
     if unsent.is_single() {
@@ -139,6 +162,15 @@ pub(crate) fn retransmit_first(pcb: Pcb<'_>) -> bool {
 pub(crate) fn retransmit_all(pcb: Pcb<'_>) -> bool {
     let mut rod = own(pcb);
     let (mut unsent, mut unacked) = rod.unsent_and_unacked();
+    #[cfg(sack_recovery)]
+    if super::uses_sack(pcb) {
+        if pcb.snd_nxt() == pcb.lastack() || busy(&unacked) {
+            return false;
+        }
+        super::recovery::on_timeout(pcb);
+        after_timeout(pcb, pcb.snd_nxt());
+        return true;
+    }
     let Some((last, end)) = unacked.back().map(|seg| (seg.seq(), seg.end())) else { return false };
     if busy(&unacked) {
         return false;
@@ -149,17 +181,23 @@ pub(crate) fn retransmit_all(pcb: Pcb<'_>) -> bool {
         unacked.insert(seg);
     }
     unsent.prepend(&mut unacked);
+    after_timeout(pcb, end);
+    true
+}
+
+/// Everything up to `end` is to be sent again.
+fn after_timeout(pcb: Pcb<'_>, end: SeqNum) {
+    let rod = own(pcb);
     rod.raise(Bit::RTO);
     // RFC 6582 4.2: a timeout ends recovery, and holds the next one back.
     rod.clear(Bit::IN_FAST_RECOVERY);
     begin_recovery(&rod);
     rod.set_rto_end(end);
     rod.set_rttest(0);
-    true
 }
 
 /// What is in flight now has to be acknowledged before another recovery begins.
-fn begin_recovery(rod: &Rod<'_>) {
+pub(super) fn begin_recovery(rod: &Rod<'_>) {
     rod.set_recover(rod.snd_nxt());
     rod.set_recovering(1);
 }

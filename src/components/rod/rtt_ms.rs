@@ -36,6 +36,12 @@ pub(crate) enum Timer {
     Retransmission,
     /// Zero-window probes (RFC 9293 3.8.6.1).
     Persist,
+    /// A loss probe (RFC 8985 7.2).
+    #[cfg(rack)]
+    Probe,
+    /// What may have been overtaken only (RFC 8985 6.2).
+    #[cfg(rack)]
+    Reordering,
 }
 
 fn srtt(pcb: Pcb<'_>) -> u16 {
@@ -81,7 +87,7 @@ pub(crate) fn on_ack_for_timing(pcb: Pcb<'_>, ack: SeqNum, now: u32) {
 }
 
 /// A round trip of `ms` (RFC 6298 2.2, 2.3).
-fn on_sample(pcb: Pcb<'_>, ms: u32) {
+pub(super) fn on_sample(pcb: Pcb<'_>, ms: u32) {
     let rod = own(pcb);
     // What took less than a millisecond took some time all the same.
     let sample = (ms.min(MAX_SAMPLE) * 4).max(1) as i32;
@@ -96,6 +102,8 @@ fn on_sample(pcb: Pcb<'_>, ms: u32) {
     rod.set_sa(new_srtt.clamp(1, 0xffff) as u16 as i16);
     rod.set_sv(new_rttvar.clamp(0, 0xffff) as u16 as i16);
     rod.set_rto(estimated(pcb) as u16 as i16);
+    #[cfg(rack)]
+    super::rack::on_round_trip(&rod, ms);
 }
 
 /// What to remember of the time at which a sample begins: 0 is none.
@@ -153,7 +161,52 @@ pub(super) fn stop_timer(rod: &Rod<'_>) {
 pub(super) fn on_sending(pcb: Pcb<'_>) {
     match pcb.timer() {
         Timer::Off | Timer::Persist => restart_timer(pcb),
-        Timer::Retransmission => {}
+        _ => {}
+    }
+}
+
+/// Segments were sent for the first time: that is when a loss probe is scheduled (RFC 8985 7.2).
+#[cfg(rack)]
+pub(crate) fn on_output(pcb: Pcb<'_>) {
+    if super::rack::may_probe(pcb) {
+        start_probe_timer(pcb);
+    }
+}
+
+#[cfg(rack)]
+fn start_probe_timer(pcb: Pcb<'_>) {
+    let due = super::rack::probe_due_in(pcb);
+    if due < rto(pcb) {
+        set_timer(&own(pcb), Timer::Probe, due);
+    } else {
+        restart_timer(pcb);
+    }
+}
+
+/// Something waits to be declared lost.
+#[cfg(rack)]
+pub(super) fn start_reordering_timer(rod: &Rod<'_>, ms: u32) {
+    set_timer(rod, Timer::Reordering, ms);
+}
+
+/// An acknowledgment has delivered something. RFC 6298 5.3 restarts the timer for new data that are acknowledged; where RACK finds
+/// lost retransmissions, what is SACKed is as good a sign of life.
+#[cfg(sack_recovery)]
+pub(super) fn on_delivery(pcb: Pcb<'_>, advanced: bool) {
+    if pcb.unacked_is_empty() && pcb.unsent_is_empty() {
+        return stop_timer(&own(pcb));
+    }
+    #[cfg(rack)]
+    {
+        if pcb.timer() == Timer::Reordering {
+            return;
+        }
+        if super::rack::may_probe(pcb) {
+            return start_probe_timer(pcb);
+        }
+    }
+    if advanced || cfg!(rack) {
+        restart_timer(pcb);
     }
 }
 

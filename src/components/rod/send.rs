@@ -215,10 +215,14 @@ pub(crate) fn on_segment_sent(pcb: Pcb<'_>, seg: SegBox) {
     }
     seg.seg().set_oversize_left(0);
     let end = seg.seg().end();
+    #[cfg(sack_recovery)]
+    let next = pcb.snd_nxt();
     if pcb.snd_nxt().lt(end) {
         rod.set_snd_nxt(end);
     }
     if seg.seg().seq_len() > 0 {
+        #[cfg(sack_recovery)]
+        super::recovery::on_sent(pcb, seg.seg(), next);
         rod.unacked().insert(seg);
     } else {
         rod.set_snd_queuelen(pcb.snd_queuelen().saturating_sub(seg.seg().clen()));

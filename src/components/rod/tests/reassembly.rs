@@ -204,6 +204,8 @@ fn arrive(
     let window = u32::from(pcb.rcv_wnd());
     let gap = !model.kept.is_empty() || model.fin_kept;
     let (from, to, fin) = model.trim(start, end, fin, window);
+    #[cfg(sack_recovery)]
+    let had: BTreeSet<u32> = (0..model.next).chain(model.kept.iter().copied()).collect();
     let in_order = from == model.next && (from < to || fin);
     let new = model.take(from, to, fin);
     #[cfg(lwip_tcp_sack_out)]
@@ -214,6 +216,8 @@ fn arrive(
         model.on_out_of_order(from);
     }
     let received = receive(pcb, incoming);
+    #[cfg(sack_recovery)]
+    check_duplicate(pcb, model.first, start..end, &had)?;
     flow_control::on_received(pcb, received.seq_len);
     prop_assert_eq!(received.fin, model.done);
     prop_assert_eq!(received.seq_len, new + u32::from(model.done));
@@ -240,6 +244,34 @@ fn arrive(
     #[cfg(ooseq_limit)]
     model.forget_what_was_dropped(pcb)?;
     model.check(pcb)
+}
+
+/// RFC 2883 4: what a D-SACK reports is of this segment, and was there before; what was there at the front of it is reported.
+#[cfg(sack_recovery)]
+fn check_duplicate(
+    pcb: Pcb<'_>,
+    first: SeqNum,
+    segment: core::ops::Range<u32>,
+    had: &BTreeSet<u32>,
+) -> Result<(), TestCaseError> {
+    let reported = pcb.core().duplicate();
+    if let Some((id, range)) = reported {
+        prop_assert!(id == pcb.id());
+        let range = SeqNum::new(range.left) - first..SeqNum::new(range.right) - first;
+        prop_assert_eq!(range.start, segment.start);
+        prop_assert!(!range.is_empty() && range.end <= segment.end + 1);
+        prop_assert!((range.start..range.end.min(LEN)).all(|octet| had.contains(&octet)));
+        let block = blocks_to_report(pcb, 40).next().expect("it comes first");
+        prop_assert_eq!(SeqNum::new(block.left) - first..SeqNum::new(block.right) - first, range);
+    } else if cfg!(lwip_tcp_sack_out) && pcb.has(Bit::SACK) {
+        let old = segment.start + (segment.end - segment.start).min(1);
+        prop_assert!(
+            segment.is_empty()
+                || !(segment.start..old).all(|octet| octet < pcb.rcv_nxt() - first && had.contains(&octet))
+        );
+    }
+    pcb.core().set_duplicate(None);
+    Ok(())
 }
 
 fn new_model(bench: &Bench, pcb: Pcb<'_>, fin: bool) -> Model {

@@ -42,7 +42,7 @@ proptest! {
             let (ours, ours_var) = (f64::from(pcb.sa() as u16) / 4.0, f64::from(pcb.sv() as u16) / 4.0);
             prop_assert!((ours - expected).abs() <= 1.5, "SRTT {} instead of {}", ours, expected);
             prop_assert!((ours_var - rttvar).abs() <= 2.0, "RTTVAR {} instead of {}", ours_var, rttvar);
-            prop_assert!(rto >= config::RTO_MIN_MS && rto <= 60_000);
+            prop_assert!((config::RTO_MIN_MS..=60_000).contains(&rto));
             let exact = expected + (4.0 * rttvar).max(f64::from(config::RTO_MIN_MS));
             prop_assert!((f64::from(rto) - exact.min(60_000.0)).abs() <= 10.0, "RTO {} instead of {}", rto, exact);
         }

@@ -1,0 +1,207 @@
+//! When which segments were sent, in a bounded log: struct tcp_seg has no room for a time (RFC 8985 5.1 wants one for each).
+//!
+//! Segments sent for the first time are in the order of their numbers, so that a few runs say it all; within a run time is
+//! taken to go by evenly. When there are too many runs, those two neighbours become one that are closest in time. Segments sent
+//! again are in the order of their numbers mostly, and remembered with less precision: never as sent before they were.
+
+use crate::wire::SeqNum;
+
+/// Runs of first transmissions,
+const RUNS: usize = 5;
+/// and of repeated ones.
+const AGAIN: usize = 4;
+
+/// Segments up to `end`, from the end of the run before: the first was sent at `first`, the last at `last`.
+#[derive(Clone, Copy)]
+struct Run {
+    end: SeqNum,
+    first: u16,
+    last: u16,
+    /// Octets that had been delivered when the last one was sent.
+    delivered: u32,
+}
+
+/// Segments sent again: up to `end`, at `time` at the latest.
+#[derive(Clone, Copy)]
+struct Again {
+    end: SeqNum,
+    time: u16,
+}
+
+/// Moves all others one to the front.
+fn drop_first<T: Copy>(mut entries: &mut [T]) {
+    while let [first, rest @ ..] = entries {
+        if let Some(next) = rest.first() {
+            *first = *next;
+        }
+        entries = rest;
+    }
+}
+
+/// See the module. Times are the low 16 bits of a millisecond: what is in flight is younger than half a minute.
+#[derive(Clone, Copy)]
+pub(crate) struct SendLog {
+    /// Where the oldest run begins.
+    start: SeqNum,
+    runs: [Run; RUNS],
+    again: [Again; AGAIN],
+    used: u8,
+    used_again: u8,
+}
+
+impl SendLog {
+    /// Nothing was sent. All octets of it are zero.
+    pub(crate) const NEW: Self = Self {
+        start: SeqNum::new(0),
+        runs: [Run { end: SeqNum::new(0), first: 0, last: 0, delivered: 0 }; RUNS],
+        again: [Again { end: SeqNum::new(0), time: 0 }; AGAIN],
+        used: 0,
+        used_again: 0,
+    };
+
+    fn runs(&self) -> &[Run] {
+        self.runs.get(..usize::from(self.used)).unwrap_or_default()
+    }
+
+    /// The octets from `start` to `end` were sent for the first time, `delivered` octets having been delivered before.
+    pub(crate) fn on_sent(&mut self, start: SeqNum, end: SeqNum, time: u16, delivered: u32) {
+        if let Some(last) = usize::from(self.used).checked_sub(1).and_then(|last| self.runs.get_mut(last)) {
+            if last.last == time && last.end == start {
+                last.end = end;
+                return;
+            }
+        } else {
+            self.start = start;
+        }
+        if usize::from(self.used) == RUNS {
+            self.merge();
+        }
+        if let Some(place) = self.runs.get_mut(usize::from(self.used)) {
+            *place = Run { end, first: time, last: time, delivered };
+            self.used += 1;
+        }
+    }
+
+    /// Makes one run of two neighbours.
+    fn merge(&mut self) {
+        let spans = self.runs.windows(2).map(|pair| match pair {
+            [a, b] => b.last.wrapping_sub(a.first),
+            _ => u16::MAX,
+        });
+        let Some((closest, _)) = spans.enumerate().min_by_key(|(_, span)| *span) else { return };
+        if let Some([a, b, ..]) = self.runs.get_mut(closest..) {
+            b.first = a.first;
+        }
+        self.remove(closest);
+    }
+
+    fn remove(&mut self, place: usize) {
+        if let Some(rest) = self.runs.get_mut(place..usize::from(self.used)) {
+            drop_first(rest);
+            self.used = self.used.saturating_sub(1);
+        }
+    }
+
+    /// Everything before `una` is acknowledged.
+    pub(crate) fn on_acked(&mut self, una: SeqNum) {
+        while let Some(end) = self.runs().first().map(|run| run.end).filter(|end| end.le(una)) {
+            self.start = end;
+            self.remove(0);
+        }
+        if self.used == 0 {
+            self.used_again = 0;
+        }
+    }
+
+    /// The segment that ends at `end` was sent again.
+    pub(crate) fn on_sent_again(&mut self, end: SeqNum, time: u16) {
+        let used = usize::from(self.used_again);
+        if let Some(last) = used.checked_sub(1).and_then(|last| self.again.get_mut(last)) {
+            if last.time == time && last.end.lt(end) {
+                last.end = end;
+                return;
+            }
+        }
+        let place = if used == AGAIN {
+            self.merge_again();
+            AGAIN - 1
+        } else {
+            self.used_again += 1;
+            used
+        };
+        if let Some(place) = self.again.get_mut(place) {
+            *place = Again { end, time };
+        }
+    }
+
+    /// Makes room by giving the segments of one entry the time of the next, in which they have to be contained.
+    fn merge_again(&mut self) {
+        let gaps = self.again.windows(2).map(|pair| match pair {
+            [a, b] if a.end.lt(b.end) => b.time.wrapping_sub(a.time),
+            _ => u16::MAX,
+        });
+        let closest = gaps.enumerate().min_by_key(|(_, gap)| *gap).map_or(0, |(place, _)| place);
+        if let Some(rest) = self.again.get_mut(closest..) {
+            drop_first(rest);
+        }
+    }
+
+    /// When the segment that ends at `end` was sent last; `again`: that was not the first time.
+    pub(crate) fn time_of(&self, end: SeqNum, again: bool) -> Option<u16> {
+        if again { self.time_of_repetition(end) } else { self.time_of_first(end) }
+    }
+
+    fn time_of_first(&self, end: SeqNum) -> Option<u16> {
+        let mut start = self.start;
+        for run in self.runs() {
+            if end.le(run.end) {
+                let span = u32::from(run.last.wrapping_sub(run.first));
+                if span == 0 || end == run.end {
+                    return Some(run.last);
+                }
+                // Scaled so that the product fits.
+                let (part, whole) = ((end - start) >> 6, (run.end - start) >> 6);
+                let gone = (span * part.min(0xffff)).checked_div(whole).unwrap_or(span);
+                return Some(run.first.wrapping_add(gone.min(span) as u16));
+            }
+            start = run.end;
+        }
+        None
+    }
+
+    fn time_of_repetition(&self, end: SeqNum) -> Option<u16> {
+        let used = self.again.get(..usize::from(self.used_again)).unwrap_or_default();
+        let mut found = None;
+        // The latest entry that reaches so far, unless the one before it does too, and belongs to the same ascent.
+        for (place, entry) in used.iter().enumerate().rev() {
+            if entry.end.lt(end) {
+                if found.is_some() {
+                    break;
+                }
+                continue;
+            }
+            let before = place.checked_sub(1).and_then(|before| used.get(before));
+            found = Some(entry.time);
+            if before.is_none_or(|before| before.end.ge(entry.end)) {
+                break;
+            }
+        }
+        found
+    }
+
+    /// Whether the time of a first transmission is known exactly.
+    pub(crate) fn is_exact(&self, end: SeqNum) -> bool {
+        self.runs().iter().any(|run| run.end == end)
+    }
+
+    /// When something was last sent for the first time, as long as it is not acknowledged.
+    pub(crate) fn last_sent(&self) -> Option<u16> {
+        self.runs().last().map(|run| run.last)
+    }
+
+    /// Of the last run that ends at `end` or before: when its last segment was sent, and how much had been delivered then.
+    pub(crate) fn state_when_sent(&self, end: SeqNum) -> Option<(u16, u32)> {
+        let run = self.runs().iter().rev().find(|run| run.end.le(end))?;
+        Some((run.last, run.delivered))
+    }
+}
