@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 pub mod device;
+pub(crate) mod ffi;
 pub mod link;
 pub mod netns;
 pub mod pcap;

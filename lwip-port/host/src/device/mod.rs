@@ -1,9 +1,32 @@
 //! What the stack sends frames to and receives frames from.
+//!
+//! | device | medium | needs |
+//! |---|---|---|
+//! | [`pipe()`] | either | nothing; the far end is in this process |
+//! | [`Loopback`] | either | nothing |
+//! | [`StreamDevice`] | either | nothing; the far end is another process |
+//! | [`TunTap::tap`] | Ethernet | /dev/net/tun, and CAP_NET_ADMIN or an interface made for this user |
+//! | [`TunTap::tun`] | IP | the same |
+//! | [`PacketSocket`] | Ethernet | CAP_NET_RAW |
+//!
+//! [`Link`](crate::link::Link) and [`Recorder`](crate::pcap::Recorder) go around any of them and are devices too.
+
+mod loopback;
+mod packet;
+mod pipe;
+mod stream;
+mod tuntap;
 
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Instant;
+
+pub use loopback::Loopback;
+pub use packet::{PacketSocket, Traffic};
+pub use pipe::{Pipe, pipe};
+pub use stream::StreamDevice;
+pub use tuntap::{Settings as TunTapSettings, TunTap};
 
 /// What a frame of a device starts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,4 +103,39 @@ pub trait Device: Send {
     fn deadline(&self) -> Option<Instant> {
         None
     }
+}
+
+impl<D: Device + ?Sized> Device for Box<D> {
+    fn capabilities(&self) -> Capabilities {
+        (**self).capabilities()
+    }
+
+    fn send(&mut self, frame: &[u8]) -> io::Result<()> {
+        (**self).send(frame)
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        (**self).receive(buffer)
+    }
+
+    fn readiness(&self) -> Readiness<'_> {
+        (**self).readiness()
+    }
+
+    fn set_waker(&mut self, waker: Waker) {
+        (**self).set_waker(waker);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        (**self).deadline()
+    }
+}
+
+/// Copies a received frame to whoever asked for it.
+fn deliver(frame: &[u8], buffer: &mut [u8]) -> io::Result<usize> {
+    let Some(place) = buffer.get_mut(..frame.len()) else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the buffer is shorter than the device's frames"));
+    };
+    place.copy_from_slice(frame);
+    Ok(frame.len())
 }
