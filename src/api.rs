@@ -25,7 +25,8 @@ pub(crate) fn init(core: &Core) {
 /// tcp_alloc: a new PCB of priority `prio`. If the pool is empty, room is made: by finishing closes that were pending, then
 /// by giving up a connection in TIME-WAIT, in LAST-ACK, in CLOSING, or the least active one of lower priority.
 pub(crate) fn allocate(core: &mut Core, prio: u8) -> Option<PcbId> {
-    for failures in 0..=4 {
+    let mut failures = 0;
+    loop {
         if let Some(pcb) = core.allocate() {
             forgive_pool_errors(failures);
             cm::init(pcb, core, prio);
@@ -35,29 +36,31 @@ pub(crate) fn allocate(core: &mut Core, prio: u8) -> Option<PcbId> {
             return Some(pcb.id());
         }
         match failures {
-            0 => {
-                retry_closes(core);
-                give_up_one(core, List::TimeWait, |_| 1);
-            }
-            1 => give_up_one(core, List::Active, |pcb| (pcb.state() == State::LastAck).into()),
-            2 => give_up_one(core, List::Active, |pcb| (pcb.state() == State::Closing).into()),
-            3 => {
-                let limit = prio.min(config::TCP_PRIO_MAX as u8);
-                give_up_one(core, List::Active, |pcb| limit.saturating_sub(pcb.prio()));
-            }
+            0 => retry_closes(core),
+            4 => return None,
             _ => {}
         }
+        give_up_one(core, failures, prio);
+        failures += 1;
     }
-    None
 }
 
-/// Gives up, of the connections of a list for which `rank` says most, if not 0, the one that has been silent for longest.
+/// Gives up one connection, if there is one of the kind: the one of lowest priority, and of these the one that has been silent
+/// for longest. At first one in TIME-WAIT, then in LAST-ACK, then in CLOSING, in the end any whose priority is below `prio`.
 /// The peer of one that is not closing hears of it.
-fn give_up_one(core: &mut Core, list: List, rank: impl Fn(Pcb<'_>) -> u8) {
+fn give_up_one(core: &mut Core, failures: u16, prio: u8) {
     let now = core.ticks();
+    let limit = prio.min(config::TCP_PRIO_MAX as u8);
     let (mut best, mut victim) = ((1, 0), None);
+    let list = if failures == 0 { List::TimeWait } else { List::Active };
     core.find_in(list, |pcb| {
-        let this = (rank(pcb), now.wrapping_sub(pcb.tmr()));
+        let rank = match failures {
+            0 => 1,
+            1 => (pcb.state() == State::LastAck).into(),
+            2 => (pcb.state() == State::Closing).into(),
+            _ => limit.saturating_sub(pcb.prio()),
+        };
+        let this = (rank, now.wrapping_sub(pcb.tmr()));
         if this >= best {
             (best, victim) = (this, Some(pcb));
         }
@@ -78,7 +81,7 @@ pub(crate) fn bind(core: &Core, pcb: Pcb<'_>, addr: OwnedAddr, port: u16) -> Res
     let local = Addr::of(&addr);
     let port = if port == 0 {
         free_port(core).ok_or(Error::BUF)?
-    } else if is_port_taken(core, pcb, local, port) {
+    } else if is_port_taken(core, port, Rival::Of { local, reuse: may_reuse(pcb.so_options()) }) {
         return Err(Error::USE);
     } else {
         port
@@ -109,19 +112,36 @@ fn may_reuse(options: u8) -> bool {
     cfg!(so_reuse) && u32::from(options) & c::SOF_REUSEADDR != 0
 }
 
-/// Another PCB has the port, on an address that would be confused with `local`. With SO_REUSEADDR on both that is no
-/// obstacle, and neither is TIME-WAIT if this one has it.
-fn is_port_taken(core: &Core, pcb: Pcb<'_>, local: Addr<'_>, port: u16) -> bool {
-    let reuse = may_reuse(pcb.so_options());
-    let conflicts = |its_port: u16, options: u8, other: Addr<'_>| {
-        its_port == port
-            && !(reuse && may_reuse(options))
-            && other.same_version(local)
-            && (other.is_any() || local.is_any() || other.eq(local))
-    };
-    let lists = if reuse { 2 } else { 3 };
-    core.find_listener_by(|other| conflicts(other.local_port(), other.so_options(), other.local_ip())).is_some()
-        || find_in_any(core, lists, |other| conflicts(other.local_port(), other.so_options(), other.local_ip()))
+/// Who else may have a port: anybody, or only somebody in the way of a bind to this address, with SO_REUSEADDR or without.
+#[derive(Clone, Copy)]
+enum Rival<'a> {
+    Any,
+    Of { local: Addr<'a>, reuse: bool },
+}
+
+impl Rival<'_> {
+    /// On an address that would be confused with `local`. With SO_REUSEADDR on both that is no obstacle.
+    fn is(self, other: Addr<'_>, options: u8) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Of { local, reuse } => {
+                !(reuse && may_reuse(options))
+                    && other.same_version(local)
+                    && (other.is_any() || local.is_any() || other.eq(local))
+            }
+        }
+    }
+}
+
+/// A listener or PCB has the port. TIME-WAIT is no obstacle to SO_REUSEADDR.
+#[inline(never)]
+fn is_port_taken(core: &Core, port: u16, rival: Rival<'_>) -> bool {
+    let lists = if matches!(rival, Rival::Of { reuse: true, .. }) { 2 } else { 3 };
+    core.find_listener_by(|other| other.local_port() == port && rival.is(other.local_ip(), other.so_options()))
+        .is_some()
+        || find_in_any(core, lists, |other| {
+            other.local_port() == port && rival.is(other.local_ip(), other.so_options())
+        })
 }
 
 /// One of the first `lists` of these lists has such a PCB.
@@ -141,17 +161,12 @@ fn free_port(core: &Core) -> Option<u16> {
     let mut candidate = cm::next_port_candidate(core) % COUNT;
     for _ in 0..COUNT {
         let port = (FIRST + candidate) as u16;
-        if !is_port_used(core, port) {
+        if !is_port_taken(core, port, Rival::Any) {
             return Some(port);
         }
         candidate = if candidate + 1 < COUNT { candidate + 1 } else { 0 };
     }
     None
-}
-
-fn is_port_used(core: &Core, port: u16) -> bool {
-    core.find_listener_by(|other| other.local_port() == port).is_some()
-        || find_in_any(core, 3, |other| other.local_port() == port)
 }
 
 /// What goes with tcp_connect.

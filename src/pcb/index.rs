@@ -4,12 +4,12 @@
 //! put a PCB on a list by the TCP_REG macro (lwIP's unit tests do): that changes the head of the list, which is how
 //! [`sync`] notices, at the price of two comparisons for each segment.
 
-use super::table::{BUCKETS, NONE, entry, number_of, pcb_of_entry};
+use super::table::{BUCKETS, NONE, entry, number_of};
 use super::{Core, List, Pcb, State};
 use crate::ffi::bindings::tcp_pcb;
 use crate::ffi::config;
 use crate::ffi::ip::Addr;
-use core::ptr::{NonNull, null_mut};
+use core::ptr::null_mut;
 
 /// The first entry of each bucket.
 static mut HEADS: [u16; BUCKETS] = [NONE; BUCKETS];
@@ -73,9 +73,9 @@ impl Core {
         let mut number = unsafe { *head(tuple.bucket(self)) };
         let mut waiting = None;
         while let Some(entry) = entry(number) {
-            let pcb = NonNull::new(pcb_of_entry(entry)).map(|ptr| self.handle(ptr, entry));
-            let pcb = pcb.filter(|pcb| pcb.netif_idx() == 0 || pcb.netif_idx() == netif_index);
-            if let Some(pcb) = pcb.filter(|pcb| tuple.matches(*pcb)) {
+            // SAFETY: (live): only living PCBs are in the index.
+            let pcb = unsafe { self.handle_of(entry) };
+            if (pcb.netif_idx() == 0 || pcb.netif_idx() == netif_index) && tuple.matches(pcb) {
                 if pcb.state() != State::TimeWait {
                     return Some(pcb);
                 }

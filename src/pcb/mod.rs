@@ -67,7 +67,8 @@ impl Core {
         if table::generation(id.entry) != id.generation {
             return None;
         }
-        NonNull::new(table::pcb_of_entry(id.entry)).map(|ptr| self.handle(ptr, id.entry))
+        // SAFETY: (live): `id` was made of a living PCB, and its entry has seen no other use since.
+        Some(unsafe { self.handle_of(id.entry) })
     }
 
     /// The PCB at an address that C gave us, if there lives one.
@@ -75,6 +76,13 @@ impl Core {
     pub(crate) fn find(&self, ptr: *const tcp_pcb) -> Option<Pcb<'_>> {
         let entry = table::entry_at(ptr)?;
         NonNull::new(ptr.cast_mut()).map(|ptr| self.handle(ptr, entry))
+    }
+
+    /// # Safety
+    /// The entry's PCB lives, or did once: where it lies is known.
+    unsafe fn handle_of(&self, entry: NonNull<table::Entry>) -> Pcb<'_> {
+        // SAFETY: the caller's.
+        self.handle(unsafe { NonNull::new_unchecked(table::pcb_of_entry(entry)) }, entry)
     }
 
     fn handle(&self, ptr: NonNull<tcp_pcb>, entry: NonNull<table::Entry>) -> Pcb<'_> {
