@@ -410,6 +410,11 @@ fn on_segment_in_syn_sent(core: &mut Core, id: PcbId, segment: &Segment) -> Outc
     cm::on_sequence_numbers(pcb, pcb.iss(), seq);
     take_syn_options(pcb, segment);
     rod::on_syn_in_syn_sent(pcb, seq, segment.has(Flags::ACK).then_some(ack));
+    #[cfg(fine_timers)]
+    if segment.has(Flags::ACK) {
+        // The handshake is a round trip that no delayed ACK lengthens.
+        rod::on_ack_for_timing(pcb, ack, core.clock());
+    }
     flow_control::on_syn(pcb, seq, wnd, None);
     limit_mss(pcb);
     if !segment.has(Flags::ACK) {

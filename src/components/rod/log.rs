@@ -7,9 +7,9 @@
 use crate::wire::SeqNum;
 
 /// Runs of first transmissions,
-const RUNS: usize = 5;
+const RUNS: usize = 3;
 /// and of repeated ones.
-const AGAIN: usize = 4;
+const AGAIN: usize = 2;
 
 /// Segments up to `end`, from the end of the run before: the first was sent at `first`, the last at `last`.
 #[derive(Clone, Copy)]
@@ -21,8 +21,9 @@ struct Run {
     delivered: u32,
 }
 
-/// Segments sent again: up to `end`, at `time` at the latest.
+/// Segments sent again: up to `end`, at `time` at the latest. Packed, since there is one for each connection there can be.
 #[derive(Clone, Copy)]
+#[repr(C, packed(2))]
 struct Again {
     end: SeqNum,
     time: u16,

@@ -82,7 +82,9 @@ pub(crate) fn on_ack_for_timing(pcb: Pcb<'_>, ack: SeqNum, now: u32) {
     if pcb.rttest() == 0 || !pcb.rtseq().lt(ack) {
         return;
     }
-    on_sample(pcb, now.wrapping_sub(pcb.rttest()));
+    // `start_of_sample` may have put it a millisecond late.
+    let sample = now.wrapping_sub(pcb.rttest());
+    on_sample(pcb, if is_before(now, pcb.rttest()) { 0 } else { sample });
     own(pcb).set_rttest(0);
 }
 
