@@ -648,13 +648,25 @@ fn on_ack_with_sacks(pcb: Pcb<'_>, segment: &Segment, news: &mut News) {
     let echo = segment.options.timestamps.map(|timestamps| timestamps.echo);
     #[cfg(not(lwip_tcp_timestamps))]
     let echo = None;
-    let received = rod::on_ack(pcb, segment.header.ack, &segment.options.sacks, echo);
+    if let Some(freed) = take_ack_with_sacks(pcb, segment.header.ack, &segment.options.sacks, echo) {
+        news.acked = freed;
+        #[cfg(lwip_nd6_tcp_reachability_hints)]
+        Packet::current(pcb.core()).confirm_reachability();
+    }
+}
+
+/// The same by its fields; says how many octets of the send buffer it frees, if SND.UNA moves.
+#[cfg(sack_recovery)]
+pub(crate) fn take_ack_with_sacks(
+    pcb: Pcb<'_>,
+    ack: SeqNum,
+    sacks: &[(SeqNum, SeqNum); crate::wire::MAX_SACKS],
+    echo: Option<u32>,
+) -> Option<Wnd> {
+    let received = rod::on_ack(pcb, ack, sacks, echo);
     if let Some(new) = received.new {
         flow_control::on_send_buffer_freed(pcb, new.freed);
         cm::on_progress(pcb);
-        news.acked = new.freed;
-        #[cfg(lwip_nd6_tcp_reachability_hints)]
-        Packet::current(pcb.core()).confirm_reachability();
         match new.recovery {
             Recovery::Over => cc::on_recovered(pcb),
             Recovery::None if received.change == rod::Change::None => cc::on_ack(pcb, new.acked, new.after_timeout),
@@ -663,6 +675,7 @@ fn on_ack_with_sacks(pcb: Pcb<'_>, segment: &Segment, news: &mut News) {
     }
     crate::timer::on_change(pcb, received.change);
     rod::set_quota(pcb, &received);
+    received.new.map(|new| new.freed)
 }
 
 /// RFC 5681 2 and 3.2: the third in a row starts fast retransmit, each further one inflates cwnd.
