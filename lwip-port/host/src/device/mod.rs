@@ -132,7 +132,7 @@ impl<D: Device + ?Sized> Device for Box<D> {
 }
 
 /// Copies a received frame to whoever asked for it.
-fn deliver(frame: &[u8], buffer: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn deliver(frame: &[u8], buffer: &mut [u8]) -> io::Result<usize> {
     let Some(place) = buffer.get_mut(..frame.len()) else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the buffer is shorter than the device's frames"));
     };
