@@ -6,7 +6,9 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
@@ -25,6 +27,9 @@ pub const KERNEL_V6: (Ipv6Addr, u8) = (Ipv6Addr::new(0xfd6c, 0x7769, 0x7000, 0, 
 pub const STACK_V6: (Ipv6Addr, u8) = (Ipv6Addr::new(0xfd6c, 0x7769, 0x7000, 0, 0, 0, 0, 2), 64);
 /// What the TAP device is called inside.
 pub const INTERFACE: &str = "lwip0";
+
+/// With duplicate address detection the kernel takes a second.
+const READY: Duration = Duration::from_secs(3);
 
 /// The namespace that this process is in since [`Namespace::enter`].
 #[derive(Debug)]
@@ -68,7 +73,9 @@ impl Namespace {
     /// # Errors
     /// As [`TunTap::tap`].
     pub fn tap(&self, mtu: Option<u16>, addresses: &[(IpAddr, u8)]) -> io::Result<TunTap> {
-        TunTap::tap(&self.settings(mtu, addresses))
+        let device = TunTap::tap(&self.settings(mtu, addresses))?;
+        wait_until_usable(addresses);
+        Ok(device)
     }
 
     /// A TUN device whose kernel end is up and has `addresses`.
@@ -76,7 +83,9 @@ impl Namespace {
     /// # Errors
     /// As [`TunTap::tun`].
     pub fn tun(&self, mtu: Option<u16>, addresses: &[(IpAddr, u8)]) -> io::Result<TunTap> {
-        TunTap::tun(&self.settings(mtu, addresses))
+        let device = TunTap::tun(&self.settings(mtu, addresses))?;
+        wait_until_usable(addresses);
+        Ok(device)
     }
 
     fn settings(&self, mtu: Option<u16>, addresses: &[(IpAddr, u8)]) -> TunTapSettings {
@@ -88,6 +97,17 @@ impl Namespace {
     pub fn enter_command(&self) -> String {
         let user = if self.user { "--preserve-credentials -U " } else { "" };
         format!("nsenter {user}-n -t {}", std::process::id())
+    }
+}
+
+/// The kernel finishes with an IPv6 address a little after it was given (RFC 4862 5.4, from a work queue even where there is
+/// nobody to ask): until then no program can use it. An address that does not get ready is not our failure.
+fn wait_until_usable(addresses: &[(IpAddr, u8)]) {
+    let end = Instant::now() + READY;
+    for (address, _) in addresses {
+        while UdpSocket::bind((*address, 0)).is_err() && Instant::now() < end {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
