@@ -144,14 +144,9 @@ fn is_port_taken(core: &Core, port: u16, rival: Rival<'_>) -> bool {
         })
 }
 
-/// One of the first `lists` of these lists has such a PCB.
+/// One of the first `lists` lists of PCBs (bound, active, TIME-WAIT) has such a PCB.
 fn find_in_any(core: &Core, lists: usize, mut is_it: impl FnMut(Pcb<'_>) -> bool) -> bool {
-    for (number, list) in [List::Bound, List::Active, List::TimeWait].into_iter().enumerate() {
-        if number < lists && core.find_in(list, &mut is_it).is_some() {
-            return true;
-        }
-    }
-    false
+    List::ALL.iter().skip(1).take(lists).any(|list| core.find_in(*list, &mut is_it).is_some())
 }
 
 /// A port of the ephemeral range that no PCB has (RFC 6056 3.3.1: a random one, or the next free one behind it).

@@ -381,26 +381,30 @@ fn write_blocks(pcb: Pcb<'_>, blocks: u8, writer: &mut WordWriter<'_>) {
     let _ = (pcb, blocks, writer);
 }
 
-/// Makes a control segment of a connection, and finds its way: ERR_MEM without memory, ERR_RTE without a route.
-fn prepare(pcb: Pcb<'_>, control: &mut Control) -> Result<(Pbuf, Route)> {
-    let p = control.build(Some(pcb)).ok_or(Error::MEM)?;
+/// Makes a control segment of a connection and sends it: ERR_MEM without memory (ERR_BUF if it is an ACK), ERR_RTE without a
+/// route.
+fn send_control(core: &mut Core, id: PcbId, mut control: Control) -> Result {
+    let pcb = core.get(id).ok_or(Error::CONN)?;
+    let no_memory = if control.sacks { Error::BUF } else { Error::MEM };
+    let p = control.build(Some(pcb)).ok_or(no_memory)?;
     let netif = route(pcb).ok_or(Error::RTE)?;
     if !control.header.flags.has(Flags::RST) {
         flow_control::on_window_sent(pcb);
         rod::on_ack_built(pcb);
     }
-    Ok((p, Route::of(pcb, netif)))
+    if control.data.is_some() || control.header.flags.has(Flags::FIN) {
+        rod::on_probe(pcb, control.header.seq);
+    }
+    let route = Route::of(pcb, netif);
+    core.transmit(p, &route)
 }
 
 /// tcp_send_empty_ack: an ACK without data, with the SACK blocks that there are. ERR_BUF without memory. If it cannot be
 /// sent, the timer tries again.
 pub(crate) fn send_empty_ack(core: &mut Core, id: PcbId) -> Result {
     let pcb = core.get(id).ok_or(Error::CONN)?;
-    let mut control = Control { sacks: true, ..Control::of(pcb, pcb.snd_nxt()) };
-    let result = match prepare(pcb, &mut control) {
-        Ok((p, route)) => core.transmit(p, &route),
-        Err(error) => Err(if error == Error::MEM { Error::BUF } else { error }),
-    };
+    let control = Control { sacks: true, ..Control::of(pcb, pcb.snd_nxt()) };
+    let result = send_control(core, id, control);
     if let Some(pcb) = core.get(id) {
         if result.is_ok() { rod::on_ack_sent(pcb) } else { rod::on_ack_failed(pcb) }
     }
@@ -412,8 +416,8 @@ pub(crate) fn send_empty_ack(core: &mut Core, id: PcbId) -> Result {
 /// tcp_keepalive: a probe with the sequence number before SND.NXT, to which a living peer answers (RFC 9293 3.8.4).
 pub(crate) fn send_keep_alive(core: &mut Core, id: PcbId) -> Result {
     let pcb = core.get(id).ok_or(Error::CONN)?;
-    let (p, route) = prepare(pcb, &mut Control::of(pcb, pcb.snd_nxt() - 1))?;
-    core.transmit(p, &route)
+    let control = Control::of(pcb, pcb.snd_nxt() - 1);
+    send_control(core, id, control)
 }
 
 /// tcp_zero_window_probe: one octet of the first unsent segment, or its FIN, beyond the window (RFC 9293 3.8.6.1).
@@ -427,18 +431,14 @@ pub(crate) fn send_window_probe(core: &mut Core, id: PcbId) -> Result {
     } else {
         control.data = Some(rod::first_octet(pcb));
     }
-    let (p, route) = prepare(pcb, &mut control)?;
-    rod::on_probe(pcb, front.seq);
-    core.transmit(p, &route)
+    send_control(core, id, control)
 }
 
 /// Tells the peer of a connection that it is over. What cannot be sent is lost: resets are not repeated.
 pub(crate) fn reset_peer(core: &mut Core, id: PcbId) {
     if let Some(pcb) = core.get(id) {
-        let mut control = Control::reset(pcb.snd_nxt(), pcb.rcv_nxt(), pcb.local_port(), pcb.remote_port());
-        if let Ok((p, route)) = prepare(pcb, &mut control) {
-            core.transmit(p, &route).ok();
-        }
+        let control = Control::reset(pcb.snd_nxt(), pcb.rcv_nxt(), pcb.local_port(), pcb.remote_port());
+        send_control(core, id, control).ok();
     }
 }
 

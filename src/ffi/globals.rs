@@ -61,11 +61,12 @@ pub(crate) enum List {
 }
 
 impl List {
+    /// All, that of listeners first, those that are in the demultiplexing index last.
+    pub(crate) const ALL: &'static [Self; 4] = &[Self::Listen, Self::Bound, Self::Active, Self::TimeWait];
+
     /// The list whose head is at `head`.
     pub(crate) fn at(head: *const *mut tcp_pcb) -> Option<Self> {
-        [Self::Listen, Self::Bound, Self::Active, Self::TimeWait]
-            .into_iter()
-            .find(|list| core::ptr::eq(list.head(), head))
+        Self::ALL.iter().copied().find(|list| core::ptr::eq(list.head(), head))
     }
 
     /// Where its head is.

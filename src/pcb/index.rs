@@ -17,8 +17,6 @@ static mut HEADS: [u16; BUCKETS] = [NONE; BUCKETS];
 /// The heads of the lists of active and TIME-WAIT PCBs when the index last agreed with them.
 static mut SEEN: [*mut tcp_pcb; 2] = [null_mut(); 2];
 
-const INDEXED: [List; 2] = [List::Active, List::TimeWait];
-
 /// What identifies a connection, from our point of view.
 #[derive(Clone, Copy)]
 pub(crate) struct Tuple<'a> {
@@ -88,36 +86,51 @@ impl Core {
     }
 }
 
+/// Where the head of a list is noted that is in the index.
+fn seen(list: List) -> Option<*mut *mut tcp_pcb> {
+    let place = match list {
+        List::Active => 0,
+        List::TimeWait => 1,
+        List::Listen | List::Bound => return None,
+    };
+    // SAFETY: in bounds.
+    Some(unsafe { (&raw mut SEEN).cast::<*mut tcp_pcb>().add(place) })
+}
+
 /// Indexes what C code has put on the lists.
 fn sync(core: &Core) {
-    for (place, list) in INDEXED.into_iter().enumerate() {
-        // SAFETY: under (lock); two lists, two places.
-        let (seen, head) = unsafe { ((&raw mut SEEN).cast::<*mut tcp_pcb>().add(place), *list.head()) };
-        // SAFETY: as above.
-        if unsafe { *seen } != head {
-            core.find_in(list, |pcb| {
-                insert(core, pcb);
-                false
-            });
-            // SAFETY: as above.
-            unsafe { *seen = head };
-        }
+    sync_list(core, List::Active);
+    sync_list(core, List::TimeWait);
+}
+
+#[inline(always)]
+fn sync_list(core: &Core, list: List) {
+    // SAFETY: under (lock).
+    if seen(list).is_some_and(|seen| unsafe { *seen != *list.head() }) {
+        reindex(core, list);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn reindex(core: &Core, list: List) {
+    core.find_in(list, |pcb| {
+        insert(core, pcb);
+        false
+    });
+    if let Some(seen) = seen(list) {
+        // SAFETY: under (lock).
+        unsafe { *seen = *list.head() };
     }
 }
 
 /// The list, which started with `old`, is changed by ourselves and starts with `new`: that is nothing that [`sync`] has to
 /// look into, unless there was something before.
 pub(super) fn on_change(list: List, old: *mut tcp_pcb, new: *mut tcp_pcb) {
-    let place = match list {
-        List::Active => 0,
-        List::TimeWait => 1,
-        List::Listen | List::Bound => return,
-    };
-    // SAFETY: as in `sync`.
-    unsafe {
-        let seen = (&raw mut SEEN).cast::<*mut tcp_pcb>().add(place);
+    if let Some(seen) = seen(list) {
         // What was seen may come back to the front, with something unseen behind it: no list ever starts here.
-        *seen = if *seen == old { new } else { core::ptr::dangling_mut() };
+        // SAFETY: under (lock).
+        unsafe { *seen = if *seen == old { new } else { core::ptr::dangling_mut() } };
     }
 }
 
