@@ -23,6 +23,12 @@
 #if LWIP_TCP_RUST_RACK && !LWIP_TCP_RUST_SACK
 #error "LWIP_TCP_RUST_RACK needs LWIP_TCP_RUST_SACK (lwipopts.h)"
 #endif
+#if LWIP_TCP_RUST_CUBIC && !LWIP_TCP_RUST_SACK
+#error "LWIP_TCP_RUST_CUBIC needs LWIP_TCP_RUST_SACK (lwipopts.h)"
+#endif
+#if LWIP_TCP_RUST_CC_DEFAULT != 0 && !(LWIP_TCP_RUST_CC_DEFAULT == 1 && LWIP_TCP_RUST_CUBIC)
+#error "LWIP_TCP_RUST_CC_DEFAULT must be 0, or 1 with LWIP_TCP_RUST_CUBIC (lwipopts.h)"
+#endif
 #if LWIP_TCP_RUST_RTO_MIN_MS < 1 || LWIP_TCP_RUST_RTO_MIN_MS > 60000
 #error "LWIP_TCP_RUST_RTO_MIN_MS must be 1 to 60000 (lwipopts.h)"
 #endif

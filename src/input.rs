@@ -663,6 +663,7 @@ pub(crate) fn take_ack_with_sacks(
     sacks: &[(SeqNum, SeqNum); crate::wire::MAX_SACKS],
     echo: Option<u32>,
 ) -> Option<Wnd> {
+    let in_flight = pcb.pipe();
     let received = rod::on_ack(pcb, ack, sacks, echo);
     if let Some(new) = received.new {
         flow_control::on_send_buffer_freed(pcb, new.freed);
@@ -674,8 +675,34 @@ pub(crate) fn take_ack_with_sacks(
         }
     }
     crate::timer::on_change(pcb, received.change);
+    tell_controller(pcb, &received, in_flight);
     rod::set_quota(pcb, &received);
     received.new.map(|new| new.freed)
+}
+
+/// What an ACK has brought, for congestion control; `prior_in_flight`: octets that were in the network before.
+#[cfg(sack_recovery)]
+pub(crate) fn tell_controller(pcb: Pcb<'_>, received: &rod::AckNews, prior_in_flight: u32) {
+    #[cfg(rack)]
+    let rate = received.rate.map(|rate| cc::RateSample {
+        delivered: rate.delivered,
+        interval: rate.ms.into(),
+        prior_delivered: rate.prior_delivered,
+    });
+    #[cfg(not(rack))]
+    let rate = None;
+    cc::on_sample(
+        pcb,
+        &cc::Sample {
+            now: pcb.core().clock(),
+            newly_delivered: received.delivered,
+            newly_lost: received.lost,
+            prior_in_flight,
+            in_flight: pcb.pipe(),
+            delivered: pcb.delivered(),
+            rate,
+        },
+    );
 }
 
 /// RFC 5681 2 and 3.2: the third in a row starts fast retransmit, each further one inflates cwnd.

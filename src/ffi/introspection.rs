@@ -2,6 +2,8 @@
 //! what stands here is for C programmers.
 
 use super::bindings::tcp_pcb;
+#[cfg(cc_choice)]
+use crate::components::congestion_control::choose;
 use crate::components::rod::{Times, flight, times};
 use crate::pcb::{Bit, Core, Pcb};
 use core::ffi::c_char;
@@ -77,6 +79,30 @@ pub const LWIP_TCP_RUST_OPT_WND_SCALE: u8 = 1;
 pub const LWIP_TCP_RUST_OPT_TIMESTAMPS: u8 = 2;
 /// Selective acknowledgments (RFC 2018), in `options`.
 pub const LWIP_TCP_RUST_OPT_SACK: u8 = 4;
+
+/// NewReno (RFC 5681, 6582), always there: for lwip_tcp_rust_set_congestion_control().
+pub const LWIP_TCP_RUST_CC_NEWRENO: u8 = 0;
+/// CUBIC (RFC 9438), with LWIP_TCP_RUST_CUBIC.
+pub const LWIP_TCP_RUST_CC_CUBIC: u8 = 1;
+/// BBR version 3 (draft-ietf-ccwg-bbr), with LWIP_TCP_RUST_BBR.
+pub const LWIP_TCP_RUST_CC_BBR: u8 = 2;
+
+/// Chooses the congestion control of `pcb`: one of LWIP_TCP_RUST_CC_x. A new connection has LWIP_TCP_RUST_CC_DEFAULT, and what a
+/// listener accepts as well.
+///
+/// It may be called at any time between tcp_new(), or the accept callback, and the end of the connection, with lwIP's core lock
+/// held; a connection that sends already goes on with the window that it has. Returns ERR_OK, or ERR_ARG if `pcb` is no living
+/// connection, or lwipopts.h does not build the algorithm; then nothing changes.
+#[cfg(cc_choice)]
+#[unsafe(no_mangle)]
+pub extern "C" fn lwip_tcp_rust_set_congestion_control(pcb: *mut tcp_pcb, algorithm: u8) -> i8 {
+    // SAFETY: called as the raw API: (lock).
+    let core = unsafe { Core::enter() };
+    match core.find(pcb) {
+        Some(pcb) if choose(pcb, algorithm) => 0,
+        _ => super::Error::ARG.code(),
+    }
+}
 
 /// The version of the core, null-terminated, for ever valid.
 #[unsafe(no_mangle)]

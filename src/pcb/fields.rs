@@ -283,6 +283,10 @@ impl Zero for u16 {
 impl Zero for crate::components::rod::Timer {
     const ZERO: Self = Self::Off;
 }
+#[cfg(cubic)]
+impl Zero for crate::components::congestion_control::Control {
+    const ZERO: Self = Self::ZERO;
+}
 impl Zero for SeqNum {
     const ZERO: Self = SeqNum::new(0);
 }
@@ -368,6 +372,10 @@ beside! {
         /// and ssthresh.
         prior_ssthresh: Wnd, set_prior_ssthresh;
     }
+    CongestionControl if (cubic) {
+        /// The algorithm, and what it remembers.
+        control: crate::components::congestion_control::Control, set_control;
+    }
     Rod if (rack) {
         /// RFC 8985 5.2: when the latest sent segment of those that were delivered was sent (low 16 bits of the millisecond),
         rack_time: u16, set_rack_time;
@@ -393,6 +401,8 @@ beside! {
 /// The room beside a PCB is bounded, with 32-bit pointers: 64 octets each without recovery options, 256 with all of them.
 const _: () = {
     let integers = if cfg!(fine_timers) { 236 } else { 44 };
+    // What congestion controllers remember comes on top.
+    let integers = integers + if cfg!(cubic) { 84 } else { 0 };
     assert!(size_of::<table::Entry>() <= integers + 5 * size_of::<usize>());
 };
 

@@ -1,5 +1,8 @@
 //! Congestion control against RFC 5681, RFC 6582 and RFC 3465.
 
+#[cfg(cubic)]
+mod cubic;
+
 use super::*;
 use crate::components::{connection_management as cm, flow_control, rod};
 use crate::pcb::PcbId;
@@ -12,6 +15,7 @@ fn established(bench: &mut Bench, mss: u16, window: Wnd) -> PcbId {
     let id = bench.new_pcb();
     let pcb = bench.core.get(id).expect("it lives");
     cm::limit_mss(pcb, mss);
+    assert!(choose(pcb, 0));
     rod::on_syn_in_listen(pcb, SeqNum::new(0), SeqNum::new(0));
     let window = u32::from(window).min(0xffff) as u16;
     flow_control::on_syn(pcb, SeqNum::new(0), window, Some(SeqNum::new(0)));

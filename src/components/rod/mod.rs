@@ -27,7 +27,7 @@ pub(crate) use receive::{
 #[cfg(rack)]
 pub(crate) use recovery::on_reordering_timer;
 #[cfg(sack_recovery)]
-pub(crate) use recovery::{Change, allows, on_ack, set_quota};
+pub(crate) use recovery::{Change, Received as AckNews, allows, on_ack, set_quota};
 pub(crate) use retransmit::{
     FastRetransmit, Recovery, fast_retransmit, is_in_recovery, on_duplicate_ack, on_new_ack, on_resent, retransmit_all,
     retransmit_first,

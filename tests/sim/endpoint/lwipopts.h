@@ -50,6 +50,7 @@
 #define LWIP_TCP_RUST_FINE_TIMERS  1
 #define LWIP_TCP_RUST_SACK         1
 #define LWIP_TCP_RUST_RACK         1
+#define LWIP_TCP_RUST_CUBIC        1
 #define MEMP_NUM_SYS_TIMEOUT       (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 1)
 #endif
 

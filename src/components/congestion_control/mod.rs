@@ -1,0 +1,322 @@
+//! Congestion control: cwnd, ssthresh and the algorithm that moves them (RFC 5681, RFC 6582, RFC 3465, RFC 3390).
+
+use crate::ffi::diagnostics::{Event, debug};
+use crate::ffi::{Wnd, config, wnd};
+use crate::pcb::{Own, Pcb};
+
+/// Makes this component's view of a PCB: see `pcb/fields.rs`.
+pub(crate) struct Owner {
+    _private: (),
+}
+
+#[cfg(cubic)]
+mod cubic;
+mod newreno;
+
+use newreno::NewReno;
+
+type Cc<'c> = Own<'c, Owner>;
+
+fn own(pcb: Pcb<'_>) -> Cc<'_> {
+    Own::new(pcb, Owner { _private: () })
+}
+
+/// Data of ours were acknowledged, outside of recovery.
+#[derive(Clone, Copy)]
+pub(crate) struct Ack {
+    /// So many octets.
+    pub(crate) acked: Wnd,
+    /// What a timeout made us send again is still outstanding.
+    pub(crate) after_timeout: bool,
+}
+
+/// Why the window is reduced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Cause {
+    /// A segment was lost.
+    Loss,
+    /// The path has marked one (RFC 3168).
+    #[cfg(ecn)]
+    Mark,
+}
+
+/// What an algorithm has to decide. It sees the whole connection and moves the congestion window.
+trait Algorithm {
+    /// Data were acknowledged, outside of recovery.
+    fn on_ack(&mut self, cc: &Cc<'_>, ack: &Ack);
+    /// The new ssthresh, at the beginning of a recovery, at the first timeout of a segment, or for a mark.
+    fn reduced(&mut self, cc: &Cc<'_>, cause: Cause) -> Wnd;
+
+    /// A loss was detected.
+    fn on_fast_retransmit(&mut self, cc: &Cc<'_>) {
+        remember(cc);
+        let ssthresh = self.reduced(cc, Cause::Loss);
+        cc.set_ssthresh(ssthresh);
+        // Three segments have left the network (RFC 5681 3.2, step 3).
+        cc.set_cwnd(ssthresh.saturating_add(Wnd::from(cc.mss()).saturating_mul(3)));
+    }
+
+    /// One more duplicate ACK in recovery: a segment has left the network.
+    fn on_duplicate_ack(&mut self, cc: &Cc<'_>) {
+        // Not more segments than are in flight can have left the network, whatever the peer says (RFC 5681 3.2, step 4).
+        let in_flight = wnd(cc.snd_nxt() - cc.lastack());
+        let limit = cc.ssthresh().saturating_add(in_flight);
+        cc.set_cwnd(cc.cwnd().saturating_add(cc.mss().into()).min(limit.max(cc.cwnd())));
+    }
+
+    /// `acked` octets were acknowledged in recovery, and more was lost.
+    fn on_partial_ack(&mut self, cc: &Cc<'_>, acked: Wnd) {
+        // RFC 6582 3.2, step 3: deflate by what was acknowledged, and add back a segment if that was one at least.
+        let mss = Wnd::from(cc.mss());
+        let deflated = cc.cwnd().saturating_sub(acked);
+        cc.set_cwnd(if acked >= mss { deflated.saturating_add(mss) } else { deflated }.max(mss));
+    }
+
+    /// Everything that was outstanding when the loss was detected is acknowledged.
+    fn on_recovered(&mut self, cc: &Cc<'_>) {
+        cc.set_cwnd(cc.ssthresh());
+        cc.set_bytes_acked(0);
+    }
+
+    /// The retransmission timer expired.
+    fn on_timeout(&mut self, cc: &Cc<'_>) {
+        // RFC 5681 3.1: the first timeout of a segment decides.
+        if cc.nrtx() == 0 {
+            remember(cc);
+            let ssthresh = self.reduced(cc, Cause::Loss);
+            cc.set_ssthresh(ssthresh);
+        }
+        // The loss window of RFC 5681 3.1.
+        cc.set_cwnd(cc.mss().into());
+        cc.set_bytes_acked(0);
+    }
+
+    /// The last of these reductions was needless.
+    #[cfg(sack_recovery)]
+    fn on_undone(&mut self, cc: &Cc<'_>) {
+        cc.set_cwnd(cc.cwnd().max(cc.prior_cwnd()));
+        cc.set_ssthresh(cc.ssthresh().max(cc.prior_ssthresh()));
+    }
+
+    /// What an ACK of a connection with SACK tells of the path, in recovery as well.
+    #[cfg(sack_recovery)]
+    fn on_sample(&mut self, _cc: &Cc<'_>, _sample: &Sample) {}
+}
+
+/// What an ACK of a connection with SACK tells of the path.
+#[derive(Clone, Copy, Debug)]
+#[cfg(sack_recovery)]
+#[allow(dead_code)] // not every algorithm reads all of it
+pub(crate) struct Sample {
+    /// The clock, in milliseconds.
+    pub(crate) now: u32,
+    /// Octets that were delivered, acknowledged or SACKed for the first time.
+    pub(crate) newly_delivered: u32,
+    /// Octets that were found to be lost.
+    pub(crate) newly_lost: u32,
+    /// Octets that were in the network before,
+    pub(crate) prior_in_flight: u32,
+    /// and that are now.
+    pub(crate) in_flight: u32,
+    /// Octets delivered since the connection began.
+    pub(crate) delivered: u32,
+    /// The delivery rate, if it could be measured.
+    pub(crate) rate: Option<RateSample>,
+}
+
+/// A sample of the delivery rate (draft-ietf-ccwg-bbr, "Delivery Rate Samples"): while one segment was on its way.
+#[derive(Clone, Copy, Debug)]
+#[cfg(sack_recovery)]
+#[allow(dead_code)] // see above
+pub(crate) struct RateSample {
+    /// So many octets were delivered
+    pub(crate) delivered: u32,
+    /// in so many milliseconds, from its transmission to its acknowledgment: its round trip.
+    pub(crate) interval: u32,
+    /// Octets that had been delivered in all when it was sent.
+    pub(crate) prior_delivered: u32,
+}
+
+/// The algorithms to choose from, each with what it has to remember. Of this enum all zero is the first, as a new entry of the
+/// table beside the PCBs is.
+#[cfg(cubic)]
+#[derive(Clone, Copy, Debug)]
+#[repr(u8)]
+pub(crate) enum Control {
+    /// See [`NewReno`].
+    NewReno(NewReno),
+    /// See [`cubic::Cubic`].
+    Cubic(cubic::Cubic),
+}
+
+#[cfg(cubic)]
+impl Control {
+    /// What an entry is before a PCB is in it.
+    pub(crate) const ZERO: Self = Self::NewReno(NewReno);
+
+    /// By the number that C calls it; none if it is not built.
+    fn numbered(number: u32) -> Option<Self> {
+        match number {
+            0 => Some(Self::ZERO),
+            1 => Some(Self::Cubic(cubic::Cubic::default())),
+            _ => None,
+        }
+    }
+}
+
+/// Calls the algorithm that the connection has.
+macro_rules! with_algorithm {
+    ($cc:expr, $algorithm:ident => $call:expr) => {{
+        #[cfg(not(cubic))]
+        {
+            let $algorithm = &mut NewReno;
+            $call
+        }
+        #[cfg(cubic)]
+        {
+            let mut control = $cc.control();
+            let result = match &mut control {
+                Control::NewReno($algorithm) => $call,
+                Control::Cubic($algorithm) => $call,
+            };
+            $cc.set_control(control);
+            result
+        }
+    }};
+}
+
+/// RFC 3465 2.3: by what was acknowledged, two segments at most; L = 1 while recovering from a timeout.
+fn slow_start(cc: &Cc<'_>, ack: &Ack) {
+    let mss = Wnd::from(cc.mss());
+    let limit = if ack.after_timeout { mss } else { mss.saturating_mul(2) };
+    cc.set_cwnd(cc.cwnd().saturating_add(ack.acked.min(limit)));
+}
+
+/// Before a reduction, which may turn out needless.
+fn remember(cc: &Cc<'_>) {
+    #[cfg(sack_recovery)]
+    {
+        cc.set_prior_cwnd(cc.cwnd());
+        cc.set_prior_ssthresh(cc.ssthresh());
+    }
+    let _ = cc;
+}
+
+/// What may be in flight.
+fn window(cc: &Cc<'_>) -> Wnd {
+    cc.cwnd().min(cc.snd_wnd())
+}
+
+/// `part` / `whole` of a window, and at least two segments.
+#[cfg(any(cubic, ecn))]
+fn share(cc: &Cc<'_>, window: Wnd, part: u32, whole: u32) -> Wnd {
+    let share = (u64::from(u32::from(window)) * u64::from(part)).checked_div(whole.into()).unwrap_or(0) as u32;
+    wnd(share).max(Wnd::from(cc.mss()).saturating_mul(2))
+}
+
+/// Half of what may be in flight, and at least two segments: RFC 5681, equation 4, with lwIP's measure of FlightSize.
+fn halved(cc: &Cc<'_>) -> Wnd {
+    (window(cc) / 2).max(Wnd::from(cc.mss()).saturating_mul(2))
+}
+
+/// A new PCB.
+pub(crate) fn init(pcb: Pcb<'_>) {
+    let cc = own(pcb);
+    cc.set_cwnd(1);
+    cc.set_ssthresh(wnd(config::TCP_SND_BUF));
+    choose(pcb, config::CC_DEFAULT as u8);
+}
+
+/// Chooses the algorithm by its number: 0 NewReno, 1 CUBIC. It goes on with the window that there is. False if it is not built.
+pub(crate) fn choose(pcb: Pcb<'_>, number: u8) -> bool {
+    #[cfg(cubic)]
+    {
+        let control = Control::numbered(number.into());
+        if let Some(control) = control {
+            own(pcb).set_control(control);
+        }
+        control.is_some()
+    }
+    #[cfg(not(cubic))]
+    {
+        let _ = pcb;
+        number == 0
+    }
+}
+
+/// The SYN was acknowledged: the initial window of RFC 3390, min(4 MSS, max(2 MSS, 4380 octets)).
+pub(crate) fn on_established(pcb: Pcb<'_>) {
+    let mss = u32::from(pcb.mss());
+    own(pcb).set_cwnd(wnd((4 * mss).min((2 * mss).max(4380))));
+    trace(pcb);
+}
+
+/// `acked` octets were acknowledged, outside of recovery.
+pub(crate) fn on_ack(pcb: Pcb<'_>, acked: Wnd, after_timeout: bool) {
+    let cc = own(pcb);
+    let ack = Ack { acked, after_timeout };
+    with_algorithm!(cc, algorithm => algorithm.on_ack(&cc, &ack));
+    trace(pcb);
+}
+
+/// A duplicate ACK arrived in recovery.
+pub(crate) fn on_duplicate_ack(pcb: Pcb<'_>) {
+    let cc = own(pcb);
+    with_algorithm!(cc, algorithm => algorithm.on_duplicate_ack(&cc));
+}
+
+/// Three duplicate ACKs: fast retransmit.
+pub(crate) fn on_fast_retransmit(pcb: Pcb<'_>) {
+    let cc = own(pcb);
+    with_algorithm!(cc, algorithm => algorithm.on_fast_retransmit(&cc));
+    trace(pcb);
+}
+
+/// A partial ACK in recovery.
+pub(crate) fn on_partial_ack(pcb: Pcb<'_>, acked: Wnd) {
+    let cc = own(pcb);
+    with_algorithm!(cc, algorithm => algorithm.on_partial_ack(&cc, acked));
+}
+
+/// The end of recovery.
+pub(crate) fn on_recovered(pcb: Pcb<'_>) {
+    let cc = own(pcb);
+    with_algorithm!(cc, algorithm => algorithm.on_recovered(&cc));
+    trace(pcb);
+}
+
+/// The retransmission timer expired.
+pub(crate) fn on_timeout(pcb: Pcb<'_>) {
+    let cc = own(pcb);
+    with_algorithm!(cc, algorithm => algorithm.on_timeout(&cc));
+    trace(pcb);
+}
+
+/// An ACK of a connection with SACK, whatever it says; after all other events that it is.
+#[cfg(sack_recovery)]
+pub(crate) fn on_sample(pcb: Pcb<'_>, sample: &Sample) {
+    let cc = own(pcb);
+    with_algorithm!(cc, algorithm => algorithm.on_sample(&cc, sample));
+    trace(pcb);
+}
+
+/// The last reduction was needless (RFC 4015).
+#[cfg(sack_recovery)]
+pub(crate) fn on_undone(pcb: Pcb<'_>) {
+    let cc = own(pcb);
+    with_algorithm!(cc, algorithm => algorithm.on_undone(&cc));
+    trace(pcb);
+}
+
+/// tcp_connect starts anew.
+pub(crate) fn on_connect(pcb: Pcb<'_>) {
+    own(pcb).set_cwnd(1);
+}
+
+fn trace(pcb: Pcb<'_>) {
+    let (cwnd, ssthresh): (u32, u32) = (pcb.cwnd().into(), pcb.ssthresh().into());
+    debug(Event::CongestionWindow, cwnd, ssthresh);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,34 @@
+//! RFC 5681 and 6582, with appropriate byte counting (RFC 3465, L = 2).
+
+use super::{Ack, Algorithm, Cause, Cc, halved, slow_start};
+use crate::ffi::Wnd;
+
+/// All of its state is in lwIP's struct: cwnd, ssthresh, bytes_acked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NewReno;
+
+impl Algorithm for NewReno {
+    fn on_ack(&mut self, cc: &Cc<'_>, ack: &Ack) {
+        let (cwnd, mss) = (cc.cwnd(), Wnd::from(cc.mss()));
+        if cwnd < cc.ssthresh() {
+            slow_start(cc, ack);
+        } else {
+            let counted = cc.bytes_acked().saturating_add(ack.acked);
+            if counted >= cwnd {
+                cc.set_bytes_acked(counted - cwnd);
+                cc.set_cwnd(cwnd.saturating_add(mss));
+            } else {
+                cc.set_bytes_acked(counted);
+            }
+        }
+    }
+
+    fn reduced(&mut self, cc: &Cc<'_>, cause: Cause) -> Wnd {
+        match cause {
+            Cause::Loss => halved(cc),
+            // RFC 8511 3.1: beta_ecn = 0.8.
+            #[cfg(ecn)]
+            Cause::Mark => super::share(cc, super::window(cc), 4, 5),
+        }
+    }
+}
