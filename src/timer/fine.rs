@@ -39,7 +39,7 @@ pub(crate) fn on_alarm(core: &mut Core) {
 }
 
 /// The fast timer: does what the alarm has not done, for want of room or because somebody has thrown lwIP's timeouts away.
-pub(super) fn on_fast_timer(core: &mut Core) {
+pub(crate) fn on_fast_timer(core: &mut Core) {
     let now = core.clock();
     if core.alarm().is_some_and(|alarm| is_before(alarm, now)) {
         core.set_alarm(None);

@@ -113,7 +113,11 @@ fn reordering_window(pcb: Pcb<'_>) -> u32 {
         }
     }
     let steps = u32::from(pcb.reo_wnd_steps()) + 1;
-    (steps * u32::from(pcb.min_rtt())).div_ceil(4).min(u32::from(pcb.sa() as u16) / 4)
+    // Before the first sample the round trip at hand is the best that is known.
+    let latest = u32::from(pcb.rack_rtt());
+    let shortest = if pcb.min_rtt() == 0 { latest } else { pcb.min_rtt().into() };
+    let most = if pcb.sa() == 0 { latest } else { u32::from(pcb.sa() as u16) / 4 };
+    (steps * shortest).div_ceil(4).min(most)
 }
 
 /// A D-SACK: something was sent again in vain. Once per round trip that widens the window.

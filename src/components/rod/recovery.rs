@@ -62,6 +62,8 @@ pub(crate) fn on_ack(pcb: Pcb<'_>, ack: SeqNum, blocks: &[Block; MAX_SACKS], ech
     let recovering = pcb.has(Bit::IN_FAST_RECOVERY);
     let known = scoreboard::highest_delivered(pcb);
     let mut delivery = Delivery::default();
+    // Before anything is scheduled by the round trip.
+    rtt::on_ack_for_timing(pcb, ack, pcb.core().clock());
     let reported = scoreboard::duplicate(pcb, blocks, ack);
     let new = ack
         .gt(una)
@@ -226,7 +228,9 @@ pub(super) fn on_sent(pcb: Pcb<'_>, seg: Seg<'_>, next: SeqNum) {
 
 /// RFC 6937 3: how much may be sent in answer to an ACK in recovery, for controllers that shrink cwnd at a loss.
 pub(crate) fn set_quota(pcb: Pcb<'_>, received: &Received) {
-    if !needs_quota(pcb) {
+    // An ACK that delivers nothing gives no right to send (RFC 6937 3).
+    let silent = received.delivered == 0 && received.change == Change::None;
+    if !needs_quota(pcb) || silent {
         return;
     }
     let rod = own(pcb);
@@ -289,7 +293,8 @@ pub(crate) fn allows(pcb: Pcb<'_>, front: &send::Front, cwnd: Wnd) -> bool {
         return true;
     }
     if needs_quota(pcb) {
-        return pcb.prr_quota() >= len.max(1);
+        // The last part of it makes a whole segment (CEIL of RFC 6937 3).
+        return pcb.prr_quota() > 0;
     }
     pcb.pipe().saturating_add(len) <= cwnd.into()
 }

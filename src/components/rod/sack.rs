@@ -98,11 +98,13 @@ pub(super) fn forget(rod: &Rod<'_>) {
 /// The blocks to put into the next segment, as many as `room` octets of options take.
 pub(crate) fn blocks_to_report(pcb: Pcb<'_>, room: usize) -> impl Iterator<Item = SackRange> + Clone {
     let most = if pcb.has(Bit::SACK) { room.saturating_sub(4) / 8 } else { 0 };
+    let blocks = own(pcb).rcv_sacks().into_iter().take_while(is_valid);
     #[cfg(sack_recovery)]
-    let duplicate = pcb.core().duplicate().filter(|(id, _)| *id == pcb.id()).map(|(_, range)| range);
-    #[cfg(not(sack_recovery))]
-    let duplicate = None;
-    duplicate.into_iter().chain(own(pcb).rcv_sacks().into_iter().take_while(is_valid)).take(most)
+    let blocks = {
+        let duplicate = pcb.core().duplicate().filter(|(id, _)| *id == pcb.id());
+        duplicate.map(|(_, range)| range).into_iter().chain(blocks)
+    };
+    blocks.take(most)
 }
 
 /// The octets from `left` to `right` were received before: the next ACK says so by a D-SACK (RFC 2883 4).

@@ -136,32 +136,32 @@ pub(super) fn on_blocks(pcb: Pcb<'_>, blocks: &[Block; MAX_SACKS], delivery: &mu
         let outstanding = pcb.snd_nxt() - pcb.lastack();
         block.0.lt(block.1) && block.0.within(pcb.lastack(), outstanding) && (block.1 - pcb.lastack()) <= outstanding
     };
-    let mut digest = 0u16;
-    let below_top = |block: &Block| pcb.sacked() > 0 && block.0.lt(pcb.sacked_top());
-    for block in blocks.iter().filter(|block| valid(block) && below_top(block)) {
+    let highest = blocks.iter().copied().filter(valid).reduce(|a, b| if b.1.gt(a.1) { b } else { a });
+    let Some(highest) = highest else { return };
+    let others = || blocks.iter().copied().filter(|block| valid(block) && *block != highest);
+    let digest = others().fold(0u16, |digest, block| {
         let edges = block.0.raw().wrapping_mul(31).wrapping_add(block.1.raw());
-        digest = digest.rotate_left(5) ^ (edges ^ (edges >> 16)) as u16 | 1;
-    }
-    let news = digest != pcb.sack_digest();
+        digest.rotate_left(5) ^ (edges ^ (edges >> 16)) as u16 | 1
+    });
+    let known = digest == pcb.sack_digest();
     own(pcb).set_sack_digest(digest);
-    for block in blocks.iter().filter(|block| valid(block)) {
-        if below_top(block) {
-            let known_above = block.1.gt(pcb.sacked_end());
-            if news || known_above {
-                mark_from_front(pcb, *block, delivery);
-            }
-        } else if pcb.sacked() > 0 && block.0.lt(pcb.sacked_end()) {
-            // It continues the highest run, or is a part of it.
-            if block.1.gt(pcb.sacked_end()) {
-                mark_above(pcb, (pcb.sacked_end(), block.1), pcb.sacked_top(), delivery);
-            }
-        } else {
-            let joins = pcb.sacked() > 0 && block.0 == pcb.sacked_end();
-            let top = if joins { pcb.sacked_top() } else { block.0 };
-            mark_above(pcb, *block, top, delivery);
-        }
+    on_highest_block(pcb, highest, delivery);
+    if !known {
+        others().for_each(|block| mark_from_front(pcb, block, delivery));
     }
     take_back(pcb, blocks, delivery);
+}
+
+/// The block of an ACK that reaches furthest.
+fn on_highest_block(pcb: Pcb<'_>, block: Block, delivery: &mut Delivery) {
+    if pcb.sacked() == 0 || block.0.ge(pcb.sacked_end()) {
+        let joins = pcb.sacked() > 0 && block.0 == pcb.sacked_end();
+        mark_above(pcb, block, if joins { pcb.sacked_top() } else { block.0 }, delivery);
+    } else if block.0.lt(pcb.sacked_top()) {
+        mark_from_front(pcb, block, delivery);
+    } else if block.1.gt(pcb.sacked_end()) {
+        mark_above(pcb, (pcb.sacked_end(), block.1), pcb.sacked_top(), delivery);
+    }
 }
 
 /// Marks a segment in `unacked` if it lies in the block.

@@ -2,6 +2,8 @@
 
 #[cfg(tcp_queue_ooseq)]
 mod reassembly;
+#[cfg(sack_recovery)]
+mod recovery;
 #[cfg_attr(fine_timers, path = "tests/rtt_ms.rs")]
 mod rtt;
 mod send;
