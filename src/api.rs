@@ -5,7 +5,7 @@
 use crate::components::{congestion_control as cc, connection_management as cm, flow_control, rod};
 use crate::ffi::callbacks::{AcceptCallback, Delivery};
 use crate::ffi::diagnostics::{forgive_pool_errors, mib2_stat};
-use crate::ffi::ip::{Addr, Netif, OwnedAddr};
+use crate::ffi::ip::{Addr, Netif};
 use crate::ffi::pbuf::Pbuf;
 use crate::ffi::{Error, Result, bindings as c, config};
 use crate::output::{effective_mss, output, reset_peer, route};
@@ -73,12 +73,14 @@ fn give_up_one(core: &mut Core, failures: u16, prio: u8) {
 }
 
 /// tcp_bind: ERR_VAL if not CLOSED; ERR_USE if the port is taken; ERR_BUF if none is free.
-pub(crate) fn bind(core: &Core, pcb: Pcb<'_>, addr: OwnedAddr, port: u16) -> Result {
+pub(crate) fn bind(core: &Core, pcb: Pcb<'_>, local: Addr<'_>, port: u16) -> Result {
     if pcb.state() != State::Closed {
         return Err(Error::VAL);
     }
-    let addr = zoned(addr);
-    let local = Addr::of(&addr);
+    #[cfg(lwip_ipv6_scopes)]
+    let zoned = crate::ffi::ip::with_selected_zone(local);
+    #[cfg(lwip_ipv6_scopes)]
+    let local = Addr::of(&zoned);
     let port = if port == 0 {
         free_port(core).ok_or(Error::BUF)?
     } else if is_port_taken(core, port, Rival::Of { local, reuse: may_reuse(pcb.so_options()) }) {
@@ -87,7 +89,7 @@ pub(crate) fn bind(core: &Core, pcb: Pcb<'_>, addr: OwnedAddr, port: u16) -> Res
         port
     };
     if !local.is_any() || !local.same_kind(pcb.local_ip()) {
-        cm::settings::local_ip(pcb, addr);
+        cm::settings::local_ip(pcb, local);
     }
     if pcb.local_port() != 0 {
         core.unregister(List::Bound, pcb);
@@ -95,17 +97,6 @@ pub(crate) fn bind(core: &Core, pcb: Pcb<'_>, addr: OwnedAddr, port: u16) -> Res
     cm::settings::local_port(pcb, port);
     core.register(List::Bound, pcb);
     Ok(())
-}
-
-fn zoned(addr: OwnedAddr) -> OwnedAddr {
-    #[cfg(lwip_ipv6_scopes)]
-    {
-        let mut addr = addr;
-        crate::ffi::ip::select_zone(&mut addr);
-        addr
-    }
-    #[cfg(not(lwip_ipv6_scopes))]
-    addr
 }
 
 fn may_reuse(options: u8) -> bool {
@@ -165,8 +156,8 @@ fn free_port(core: &Core) -> Option<u16> {
 }
 
 /// What goes with tcp_connect.
-pub(crate) struct Connect {
-    pub(crate) addr: OwnedAddr,
+pub(crate) struct Connect<'a> {
+    pub(crate) addr: Addr<'a>,
     pub(crate) port: u16,
     #[cfg(lwip_callback_api)]
     pub(crate) connected: c::tcp_connected_fn,
@@ -174,7 +165,7 @@ pub(crate) struct Connect {
 
 /// tcp_connect: ERR_ISCONN if not CLOSED; ERR_RTE without a route; ERR_BUF without a free port; ERR_USE if that very
 /// connection exists; ERR_MEM without memory for the SYN.
-pub(crate) fn connect(core: &mut Core, id: PcbId, to: Connect) -> Result {
+pub(crate) fn connect(core: &mut Core, id: PcbId, to: Connect<'_>) -> Result {
     let pcb = core.get(id).ok_or(Error::ARG)?;
     if pcb.state() != State::Closed {
         return Err(Error::ISCONN);
@@ -184,15 +175,11 @@ pub(crate) fn connect(core: &mut Core, id: PcbId, to: Connect) -> Result {
     cm::settings::remote_port(pcb, port);
     let netif = route(pcb).ok_or(Error::RTE)?;
     if pcb.local_ip().is_any() {
-        let local = netif.local_ip(Addr::of(&addr)).ok_or(Error::RTE)?;
+        let local = netif.local_ip(core, addr).ok_or(Error::RTE)?;
         cm::settings::local_ip(pcb, local);
     }
     #[cfg(lwip_ipv6_scopes)]
-    {
-        let mut zoned = addr;
-        crate::ffi::ip::assign_zone(&mut zoned, netif);
-        cm::settings::remote_ip(pcb, zoned);
-    }
+    cm::settings::remote_ip(pcb, Addr::of(&crate::ffi::ip::with_zone_of(addr, netif)));
     let was_bound = pcb.local_port() != 0;
     if !was_bound {
         let port = free_port(core).ok_or(Error::BUF)?;
@@ -225,7 +212,7 @@ fn exists(core: &Core, pcb: Pcb<'_>) -> bool {
 }
 
 /// RFC 9293 3.10.1: the variables, and the SYN into the queue.
-fn active_open(pcb: Pcb<'_>, netif: Netif, to: &Connect) -> Result {
+fn active_open(pcb: Pcb<'_>, netif: Netif, to: &Connect<'_>) -> Result {
     let iss = initial_sequence_number(pcb);
     cm::on_connect(pcb, iss - 1);
     rod::on_connect(pcb, iss);
@@ -521,8 +508,7 @@ pub(crate) fn fast_retransmit(pcb: Pcb<'_>) {
 }
 
 /// tcp_netif_ip_addr_changed: connections that are bound to the old address are aborted; listeners move to the new one.
-pub(crate) fn address_changed(core: &mut Core, old: OwnedAddr, new: Option<OwnedAddr>) {
-    let old = Addr::of(&old);
+pub(crate) fn address_changed(core: &mut Core, old: Addr<'_>, new: Option<Addr<'_>>) {
     if old.is_any() {
         return;
     }
@@ -533,7 +519,7 @@ pub(crate) fn address_changed(core: &mut Core, old: OwnedAddr, new: Option<Owned
             abandon(core, id, true);
         }
     }
-    let Some(new) = new.filter(|new| !Addr::of(new).is_any()) else { return };
+    let Some(new) = new.filter(|new| !new.is_any()) else { return };
     core.find_listener_by(|listener| {
         if listener.local_ip().eq(old) {
             cm::listener_settings::local_ip(listener, new);

@@ -70,43 +70,14 @@ enum Outcome {
 }
 
 /// tcp_input: takes a segment that IP received on `netif`, payload at the TCP header.
-pub(crate) fn input(core: &mut Core, p: Pbuf, netif: Option<Netif>) {
+pub(crate) fn input(core: &mut Core, mut p: Pbuf, netif: Option<Netif>) {
     tcp_stat!(recv);
     mib2_stat!(tcpinsegs);
-    match parse(core, p, netif) {
-        Ok(mut segment) => demultiplex(core, &mut segment),
-        Err(reason) => {
-            match reason {
-                Malformed::Length => tcp_stat!(lenerr),
-                Malformed::Destination => tcp_stat!(proterr),
-                Malformed::Checksum => tcp_stat!(chkerr),
-            }
-            debug(Event::Discarded, 0, reason as u32);
-            drop_counted();
-        }
-    }
-}
-
-fn drop_counted() {
-    tcp_stat!(drop);
-    mib2_stat!(tcpinerrs);
-}
-
-/// RFC 9293 3.1: checks lengths and checksum, and takes header and options off the data.
-fn parse(core: &Core, mut p: Pbuf, netif: Option<Netif>) -> Result<Segment, Malformed> {
-    let packet = Packet::current(core);
+    let header = match check(core, &p, netif) {
+        Ok(header) => header,
+        Err(reason) => return discard(reason),
+    };
     let raw_header = p.payload().cast::<tcp_hdr>();
-    let header = Header::parse(p.first().first_chunk().ok_or(Malformed::Length)?);
-    if packet.is_to_many() {
-        return Err(Malformed::Destination);
-    }
-    if !packet.checksum_ok(&p, netif) {
-        return Err(Malformed::Checksum);
-    }
-    if header.len < HEADER_LEN || header.len > p.tot_len() {
-        return Err(Malformed::Length);
-    }
-    let options = parse_options(&p, header.len);
     #[cfg(hook_tcp_inpacket_pcb)]
     let option_area = {
         let len = header.len - HEADER_LEN;
@@ -115,36 +86,75 @@ fn parse(core: &Core, mut p: Pbuf, netif: Option<Netif>) -> Result<Segment, Malf
         crate::ffi::pbuf::header_to_host(raw_header, header.seq);
         crate::ffi::callbacks::hooks::OptionArea { len, in_first, rest }
     };
+    let mut segment = Segment {
+        header,
+        seq_len: segment_len(&header, &p),
+        options: Options::default(),
+        data: None,
+        raw_header,
+        #[cfg(hook_tcp_inpacket_pcb)]
+        option_area,
+    };
+    read_options(&p, header.len, &mut segment.options);
     p.trim_front(header.len);
     if header.flags.has(Flags::PSH) {
         p.mark_push();
     }
-    let seq_len = u32::from(p.tot_len()) + u32::from(header.flags.has(Flags::SYN | Flags::FIN));
-    // SEG.LEN has to fit 16 bits, as an IP packet's length does.
-    if seq_len > 0xffff {
+    segment.data = Some(p);
+    demultiplex(core, &mut segment);
+}
+
+fn discard(reason: Malformed) {
+    match reason {
+        Malformed::Length => tcp_stat!(lenerr),
+        Malformed::Destination => tcp_stat!(proterr),
+        Malformed::Checksum => tcp_stat!(chkerr),
+    }
+    debug(Event::Discarded, 0, reason as u32);
+    drop_counted();
+}
+
+fn drop_counted() {
+    tcp_stat!(drop);
+    mib2_stat!(tcpinerrs);
+}
+
+/// RFC 9293 3.1: checks lengths and checksum.
+fn check(core: &Core, p: &Pbuf, netif: Option<Netif>) -> Result<Header, Malformed> {
+    let packet = Packet::current(core);
+    let header = Header::parse(p.first().first_chunk().ok_or(Malformed::Length)?);
+    if packet.is_to_many() {
+        return Err(Malformed::Destination);
+    }
+    if !packet.checksum_ok(p, netif) {
+        return Err(Malformed::Checksum);
+    }
+    if header.len < HEADER_LEN || header.len > p.tot_len() {
         return Err(Malformed::Length);
     }
-    Ok(Segment {
-        header,
-        seq_len,
-        options,
-        data: Some(p),
-        raw_header,
-        #[cfg(hook_tcp_inpacket_pcb)]
-        option_area,
-    })
+    // SEG.LEN has to fit 16 bits, as an IP packet's length does.
+    if segment_len(&header, p) > 0xffff {
+        return Err(Malformed::Length);
+    }
+    Ok(header)
+}
+
+/// SEG.LEN of a packet that begins with this header, which is not longer than it.
+fn segment_len(header: &Header, p: &Pbuf) -> u32 {
+    let data = p.tot_len().saturating_sub(header.len);
+    u32::from(data) + u32::from(header.flags.has(Flags::SYN | Flags::FIN))
 }
 
 /// Options lie in the first pbuf as a rule; where they do not, they are copied together.
-fn parse_options(p: &Pbuf, header_len: u16) -> Options {
+fn read_options(p: &Pbuf, header_len: u16, options: &mut Options) {
     let area = usize::from(HEADER_LEN)..usize::from(header_len);
     if area.is_empty() {
-        return Options::default();
+        return;
     }
     if let Some(area) = p.first().get(area.clone()) {
-        return Options::parse(area);
+        return options.read(area);
     }
-    p.with_copy(HEADER_LEN, area.len() as u16, Options::parse)
+    p.with_copy(HEADER_LEN, area.len() as u16, |area| options.read(area));
 }
 
 /// Finds whom a segment is for: a connection, else a listener, else nobody.
@@ -274,7 +284,7 @@ fn on_segment_in_listen(core: &mut Core, listener: *mut crate::ffi::bindings::tc
 /// Fills a new PCB from the SYN that asks for it.
 fn passive_open(pcb: Pcb<'_>, listener: Listener<'_>, segment: &Segment) {
     let (seq, packet) = (segment.header.seq, Packet::current(pcb.core()));
-    cm::on_syn_in_listen(pcb, listener, packet.dst().get(), packet.src().get(), segment.header.src);
+    cm::on_syn_in_listen(pcb, listener, packet.dst(), packet.src(), segment.header.src);
     cm::backlog::add(pcb);
     let iss = api::initial_sequence_number(pcb);
     cm::on_sequence_numbers(pcb, iss, seq);

@@ -190,7 +190,7 @@ fn is_window_full(pcb: Pcb<'_>, window: crate::ffi::Wnd) -> bool {
 /// A connection whose address was open until it had something to send gets the interface's.
 fn choose_local_ip(pcb: Pcb<'_>, netif: Netif) -> Result {
     if pcb.local_ip().is_any() {
-        let addr = netif.local_ip(pcb.remote_ip()).ok_or(Error::RTE)?;
+        let addr = netif.local_ip(pcb.core(), pcb.remote_ip()).ok_or(Error::RTE)?;
         crate::components::connection_management::settings::local_ip(pcb, addr);
     }
     Ok(())

@@ -154,7 +154,7 @@ type PollFn = *const c_void;
 unsafe extern "C" fn tcp_bind(pcb: *mut c::tcp_pcb, addr: *const c::ip_addr_t, port: u16) -> c::err_t {
     let core = enter();
     // SAFETY: null or an address of the caller.
-    let addr = unsafe { Addr::from_raw(addr) }.map(Addr::get);
+    let addr = unsafe { Addr::from_raw(addr) };
     #[cfg(lwip_ipv4)]
     let addr = addr.or_else(|| Some(super::ip::any()));
     to_err_t(match (connection(&core, pcb), addr) {
@@ -185,7 +185,7 @@ unsafe extern "C" fn tcp_connect(
 ) -> c::err_t {
     let mut core = enter();
     // SAFETY: null or an address of the caller.
-    let addr = unsafe { Addr::from_raw(addr) }.map(Addr::get).ok_or(Error::ARG);
+    let addr = unsafe { Addr::from_raw(addr) }.ok_or(Error::ARG);
     let _ = connected;
     to_err_t(connection_id(&core, pcb).and_then(|id| {
         let to = api::Connect {
@@ -328,15 +328,15 @@ unsafe extern "C" fn tcp_tcp_get_tcp_addrinfo(
 ) -> c::err_t {
     let core = enter();
     let (its_addr, its_port) = match (target(&core, pcb), local != 0) {
-        (Target::Connection(pcb), true) => (pcb.local_ip().get(), pcb.local_port()),
-        (Target::Connection(pcb), false) => (pcb.remote_ip().get(), pcb.remote_port()),
-        (Target::Listener(listener), true) => (listener.local_ip().get(), listener.local_port()),
+        (Target::Connection(pcb), true) => (pcb.local_ip(), pcb.local_port()),
+        (Target::Connection(pcb), false) => (pcb.remote_ip(), pcb.remote_port()),
+        (Target::Listener(listener), true) => (listener.local_ip(), listener.local_port()),
         _ => return Error::VAL.code(),
     };
     // SAFETY: null or places of the caller.
     unsafe {
         if !addr.is_null() {
-            addr.write(its_addr);
+            its_addr.copy_to(addr);
         }
         if !port.is_null() {
             port.write(its_port);

@@ -1,6 +1,9 @@
 //! IP addresses, routing and output.
 
 use super::bindings as c;
+use super::memory::load;
+#[cfg(not(lwip_ipv6))]
+use super::memory::store;
 use super::pbuf::Pbuf;
 use super::{Result, from_err_t};
 use crate::pcb::{Core, Pcb};
@@ -32,10 +35,29 @@ impl<'a> Addr<'a> {
         self.ptr.as_ptr()
     }
 
+    /// Copies the address.
+    ///
+    /// # Safety
+    /// `place` is writable.
+    pub(crate) unsafe fn copy_to(self, place: *mut c::ip_addr_t) {
+        // SAFETY: the caller's; readable through `'a` by `from_raw`. A call, since several words by value make the compiler
+        // bring a memcpy of its own along.
+        #[cfg(lwip_ipv6)]
+        unsafe {
+            c::lwip_tcp_rust_memcpy(place.cast(), self.ptr.as_ptr().cast(), size_of::<c::ip_addr_t>() as u16);
+        }
+        // SAFETY: as above.
+        #[cfg(not(lwip_ipv6))]
+        unsafe {
+            store(place, load(self.ptr.as_ptr()));
+        }
+    }
+
     /// A copy.
-    pub(crate) fn get(self) -> OwnedAddr {
-        // SAFETY: readable through `'a` by `from_raw`; a field of an unaligned PCB may be unaligned.
-        unsafe { self.ptr.as_ptr().read_unaligned() }
+    #[cfg(lwip_ipv6_scopes)]
+    fn get(self) -> OwnedAddr {
+        // SAFETY: readable through `'a` by `from_raw`.
+        unsafe { load(self.ptr.as_ptr()) }
     }
 
     /// The address is IPv6.
@@ -66,18 +88,13 @@ impl<'a> Addr<'a> {
         unsafe { (&raw const (*self.ptr.as_ptr()).type_).read() }
     }
 
-    /// The address as 32-bit words: four for IPv6; one for IPv4, and three zeros if there is IPv6 too.
+    /// The address as 32-bit words: four for IPv6, one for IPv4.
     #[inline]
-    pub(crate) fn words(self) -> [u32; ADDR_WORDS] {
-        let ptr = self.ptr.as_ptr().cast::<u32>();
-        let mut words = [0; ADDR_WORDS];
+    pub(crate) fn words(self) -> impl Iterator<Item = u32> {
         let used = if self.is_v6() { ADDR_WORDS } else { 1 };
-        for (i, word) in words.iter_mut().enumerate().take(used) {
-            // SAFETY: as in `get`; every variant of ip_addr_t starts with the words of the address itself: one of
-            // IPv4, four of IPv6.
-            *word = unsafe { ptr.add(i).read_unaligned() };
-        }
-        words
+        // SAFETY: readable through `'a` by `from_raw`; every variant of ip_addr_t starts with the words of the address
+        // itself: one of IPv4, four of IPv6.
+        (0..used).map(move |place| unsafe { load(self.ptr.as_ptr().cast::<u32>().add(place)) })
     }
 
     /// ip_addr_eq: same version, address and zone.
@@ -86,7 +103,7 @@ impl<'a> Addr<'a> {
         if self.kind() != other.kind() {
             return false;
         }
-        let same = self.words().iter().zip(other.words()).all(|(ours, theirs)| *ours == theirs);
+        let same = self.words().zip(other.words()).all(|(ours, theirs)| ours == theirs);
         same && self.zone() == other.zone()
     }
 
@@ -101,14 +118,13 @@ impl<'a> Addr<'a> {
 
     /// ip_addr_isany: all zero.
     pub(crate) fn is_any(self) -> bool {
-        self.words().iter().all(|word| *word == 0)
+        self.words().all(|word| word == 0)
     }
 
     /// An IPv4 address that AutoIP assigned.
     #[cfg(lwip_autoip)]
     pub(crate) fn is_link_local_v4(self) -> bool {
-        let [first, ..] = self.words();
-        !self.is_v6() && u32::from_be(first) >> 16 == 0xa9fe
+        !self.is_v6() && self.words().all(|word| u32::from_be(word) >> 16 == 0xa9fe)
     }
 
     /// Of the same IP version, or both of any (IP_GET_TYPE).
@@ -135,13 +151,6 @@ pub(crate) const ADDR_WORDS: usize = if cfg!(lwip_ipv6) { 4 } else { 1 };
 const TYPE_V6: u8 = 6;
 #[cfg(all(lwip_ipv4, lwip_ipv6))]
 const TYPE_ANY: u8 = 46;
-
-/// Marks a new PCB's address as of IP version `kind` (IPADDR_TYPE_x).
-#[cfg(all(lwip_ipv4, lwip_ipv6))]
-pub(crate) fn with_type(mut addr: OwnedAddr, kind: u8) -> OwnedAddr {
-    addr.type_ = kind;
-    addr
-}
 
 /// A network interface.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -173,9 +182,9 @@ impl Netif {
     }
 
     /// ip_netif_get_local_ip: the interface's own address to talk to `dst` with.
-    pub(crate) fn local_ip(self, dst: Addr<'_>) -> Option<OwnedAddr> {
-        // SAFETY: (lock), (netif): null or an address inside the netif, copied at once.
-        unsafe { Addr::from_raw(c::lwip_tcp_rust_local_ip(self.0.as_ptr(), dst.as_ptr())).map(Addr::get) }
+    pub(crate) fn local_ip<'c>(self, _core: &'c Core, dst: Addr<'_>) -> Option<Addr<'c>> {
+        // SAFETY: (lock), (netif): null or an address inside the netif.
+        unsafe { Addr::from_raw(c::lwip_tcp_rust_local_ip(self.0.as_ptr(), dst.as_ptr())) }
     }
 
     /// The largest packet to `dst`, 0 if not known.
@@ -216,25 +225,29 @@ impl Netif {
     }
 }
 
-/// ip6_addr_assign_zone, where the address lacks a zone that it needs.
+/// A copy with the zone of an interface, where the address lacks one that it needs (ip6_addr_assign_zone).
 #[cfg(lwip_ipv6_scopes)]
-pub(crate) fn assign_zone(addr: &mut OwnedAddr, netif: Netif) {
+pub(crate) fn with_zone_of(addr: Addr<'_>, netif: Netif) -> OwnedAddr {
+    let mut zoned = addr.get();
     // SAFETY: (netif)
-    unsafe { c::lwip_tcp_rust_assign_zone(addr, netif.as_ptr()) }
+    unsafe { c::lwip_tcp_rust_assign_zone(&mut zoned, netif.as_ptr()) }
+    zoned
 }
 
-/// ip6_addr_select_zone, likewise.
+/// A copy with the zone of the only interface it can be of (ip6_addr_select_zone), likewise.
 #[cfg(lwip_ipv6_scopes)]
-pub(crate) fn select_zone(addr: &mut OwnedAddr) {
+pub(crate) fn with_selected_zone(addr: Addr<'_>) -> OwnedAddr {
+    let mut zoned = addr.get();
     // SAFETY: (lock)
-    unsafe { c::lwip_tcp_rust_select_zone(addr) }
+    unsafe { c::lwip_tcp_rust_select_zone(&mut zoned) }
+    zoned
 }
 
 /// The wildcard address of tcp_bind(NULL): IPv4's.
 #[cfg(lwip_ipv4)]
-pub(crate) fn any() -> OwnedAddr {
+pub(crate) fn any() -> Addr<'static> {
     // SAFETY: a constant of lwIP.
-    unsafe { c::ip_addr_any }
+    unsafe { Addr { ptr: NonNull::new_unchecked((&raw const c::ip_addr_any).cast_mut()), _borrow: PhantomData } }
 }
 
 /// The packet that lwIP hands to tcp_input: its addresses and interfaces, from `ip_data`.

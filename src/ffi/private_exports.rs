@@ -375,7 +375,7 @@ pub(super) const DEFAULT_RECV: unsafe extern "C" fn(
 unsafe extern "C" fn tcp_netif_ip_addr_changed(old: *const c::ip_addr_t, new: *const c::ip_addr_t) {
     let mut core = enter();
     // SAFETY: null or addresses of the caller.
-    let (old, new) = unsafe { (Addr::from_raw(old).map(Addr::get), Addr::from_raw(new).map(Addr::get)) };
+    let (old, new) = unsafe { (Addr::from_raw(old), Addr::from_raw(new)) };
     if let Some(old) = old {
         api::address_changed(&mut core, old, new);
     }

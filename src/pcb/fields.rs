@@ -14,7 +14,7 @@ use crate::components::{
 };
 use crate::ffi::Wnd;
 use crate::ffi::bindings as c;
-use crate::ffi::ip::{Addr, OwnedAddr};
+use crate::ffi::ip::Addr;
 use crate::wire::SeqNum;
 use core::ffi::c_void;
 use core::marker::PhantomData;
@@ -597,14 +597,24 @@ impl<'c> Pcb<'c> {
 
 /// TOS, options and the like that a connection inherits from its listener.
 impl Own<'_, ConnectionManagement> {
-    pub(crate) fn set_local_ip(&self, addr: OwnedAddr) {
+    pub(crate) fn set_local_ip(&self, addr: Addr<'_>) {
         // SAFETY: (live), (lock)
-        unsafe { store(&raw mut (*self.pcb.ptr.as_ptr()).local_ip, addr) }
+        unsafe { addr.copy_to(&raw mut (*self.pcb.ptr.as_ptr()).local_ip) }
     }
 
-    pub(crate) fn set_remote_ip(&self, addr: OwnedAddr) {
+    pub(crate) fn set_remote_ip(&self, addr: Addr<'_>) {
         // SAFETY: (live), (lock)
-        unsafe { store(&raw mut (*self.pcb.ptr.as_ptr()).remote_ip, addr) }
+        unsafe { addr.copy_to(&raw mut (*self.pcb.ptr.as_ptr()).remote_ip) }
+    }
+
+    /// Both addresses are to be of this IP version (IPADDR_TYPE_x).
+    #[cfg(all(lwip_ipv4, lwip_ipv6))]
+    pub(crate) fn set_ip_type(&self, kind: u8) {
+        // SAFETY: (live), (lock)
+        unsafe {
+            store(&raw mut (*self.pcb.ptr.as_ptr()).local_ip.type_, kind);
+            store(&raw mut (*self.pcb.ptr.as_ptr()).remote_ip.type_, kind);
+        }
     }
 
     /// Sets or unsets the listener.
@@ -639,23 +649,33 @@ impl Own<'_, ConnectionManagement> {
 #[cfg(lwip_tcp_sack_out)]
 pub(crate) type SackRange = c::tcp_sack_range;
 
-/// How many of them a PCB keeps.
-#[cfg(lwip_tcp_sack_out)]
-pub(crate) type SackRanges = [SackRange; crate::ffi::config::LWIP_TCP_MAX_SACK_NUM as usize];
-
 #[cfg(lwip_tcp_sack_out)]
 impl Pcb<'_> {
-    pub(crate) fn rcv_sacks(self) -> SackRanges {
+    /// How many blocks a PCB keeps.
+    pub(crate) const RCV_SACKS: usize = crate::ffi::config::LWIP_TCP_MAX_SACK_NUM as usize;
+
+    /// Where one of them is.
+    fn place_of_rcv_sack(self, number: usize) -> Option<*mut SackRange> {
+        // SAFETY: (live), (lock): in bounds of the array.
+        (number < Self::RCV_SACKS)
+            .then(|| unsafe { (&raw mut (*self.ptr.as_ptr()).rcv_sacks).cast::<SackRange>().add(number) })
+    }
+
+    /// One of them; none of it, if there are fewer.
+    pub(crate) fn rcv_sack(self, number: usize) -> SackRange {
         // SAFETY: (live), (lock)
-        unsafe { load(&raw const (*self.ptr.as_ptr()).rcv_sacks) }
+        self.place_of_rcv_sack(number).map_or(SackRange { left: 0, right: 0 }, |place| unsafe { load(place) })
     }
 }
 
 #[cfg(lwip_tcp_sack_out)]
 impl Own<'_, Rod> {
-    pub(crate) fn set_rcv_sacks(&self, ranges: SackRanges) {
-        // SAFETY: (live), (lock)
-        unsafe { store(&raw mut (*self.pcb.ptr.as_ptr()).rcv_sacks, ranges) }
+    /// Changes one of them; a number too high has no effect.
+    pub(crate) fn set_rcv_sack(&self, number: usize, range: SackRange) {
+        if let Some(place) = self.pcb.place_of_rcv_sack(number) {
+            // SAFETY: (live), (lock)
+            unsafe { store(place, range) }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Core, Pcb, State, load, store};
 use crate::components::connection_management::Owner;
 use crate::ffi::bindings as c;
-use crate::ffi::ip::{Addr, OwnedAddr};
+use crate::ffi::ip::Addr;
 use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -72,9 +72,13 @@ impl<'c> Listener<'c> {
         set_callback_arg: callback_arg: *mut c_void;
         set_prio: prio: u8;
         set_netif_idx: netif_idx: u8;
-        set_local_ip: local_ip: OwnedAddr;
         #[cfg(lwip_callback_api)] set_accept: accept: c::tcp_accept_fn;
         #[cfg(tcp_listen_backlog)] set_accepts_pending: accepts_pending: u8;
+    }
+
+    pub(crate) fn set_local_ip(self, _owner: Owner, addr: Addr<'_>) {
+        // SAFETY: a field of a listed listener, under (lock).
+        unsafe { addr.copy_to(&raw mut (*self.ptr.as_ptr()).local_ip) }
     }
 
     /// The address that it listens on.
@@ -159,7 +163,8 @@ impl NewListener {
             macro_rules! copy {
                 ($($field:ident)*) => { $( store(&raw mut (*new).$field, load(&raw const (*old).$field)); )* };
             }
-            copy!(local_ip netif_idx so_options tos ttl callback_arg prio local_port);
+            pcb.local_ip().copy_to(&raw mut (*new).local_ip);
+            copy!(netif_idx so_options tos ttl callback_arg prio local_port);
             #[cfg(all(lwip_ipv4, lwip_ipv6))]
             store(&raw mut (*new).remote_ip.type_, load(&raw const (*old).local_ip.type_));
             #[cfg(lwip_vlan_pcp)]

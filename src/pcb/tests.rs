@@ -124,7 +124,8 @@ pub(crate) fn addr(number: u32) -> OwnedAddr {
 /// An IPv6 address that differs from `addr(number)` in its version only, and in the words behind the first by `rest`.
 #[cfg(all(lwip_ipv4, lwip_ipv6))]
 pub(crate) fn addr_v6(number: u32, rest: [u32; 3]) -> OwnedAddr {
-    let mut addr = crate::ffi::ip::with_type(addr(number), 6);
+    let mut addr = addr(number);
+    addr.type_ = 6;
     // SAFETY: the address has room for IPv6's four words.
     unsafe { (&raw mut addr).cast::<u32>().add(1).cast::<[u32; 3]>().write_unaligned(rest) };
     addr

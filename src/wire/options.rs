@@ -52,8 +52,7 @@ impl Options {
     /// right (0, 1, or past the end): what came before counts, the segment itself stays valid (RFC 9293 3.1, MUST-7).
     ///
     /// Each round consumes at least one octet, and the area is at most 40 long.
-    pub fn parse(mut area: &[u8]) -> Self {
-        let mut options = Self::default();
+    pub fn read(&mut self, mut area: &[u8]) {
         while let [kind, after_kind @ ..] = area {
             match *kind {
                 EOL => break,
@@ -64,12 +63,11 @@ impl Options {
                         break;
                     }
                     let Some((option, rest)) = area.split_at_checked(usize::from(len)) else { break };
-                    options.take(kind, option);
+                    self.take(kind, option);
                     area = rest;
                 }
             }
         }
-        options
     }
 
     /// One option, kind and length octet included.
@@ -159,12 +157,18 @@ impl<'b> WordWriter<'b> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(area: &[u8]) -> Options {
+        let mut options = Options::default();
+        options.read(area);
+        options
+    }
     use proptest::prelude::*;
 
     proptest! {
         #[test]
         fn any_octets_are_read_without_a_panic(area in proptest::collection::vec(any::<u8>(), 0..=MAX_OPTIONS_LEN)) {
-            let options = Options::parse(&area);
+            let options = parse(&area);
             #[cfg(lwip_wnd_scale)]
             prop_assert!(options.window_scale.is_none_or(|shift| shift <= 14));
             let _ = options;
@@ -174,8 +178,8 @@ mod tests {
         fn a_truncated_area_never_yields_more_than_the_whole(
             area in proptest::collection::vec(any::<u8>(), 0..=MAX_OPTIONS_LEN), cut in 0usize..=MAX_OPTIONS_LEN,
         ) {
-            let whole = Options::parse(&area);
-            let part = Options::parse(&area[..cut.min(area.len())]);
+            let whole = parse(&area);
+            let part = parse(&area[..cut.min(area.len())]);
             #[cfg(lwip_tcp_timestamps)]
             prop_assert!(part.timestamps.is_none() || whole.timestamps.is_some());
             #[cfg(lwip_tcp_sack_out)]
@@ -186,21 +190,21 @@ mod tests {
 
     #[test]
     fn mss_with_a_right_and_a_wrong_length() {
-        assert_eq!(Options::parse(&[2, 4, 5, 0xb4]).mss, 1460);
-        assert_eq!(Options::parse(&[2, 3, 5, 0xb4]).mss, 0);
-        assert_eq!(Options::parse(&[2, 4, 5]).mss, 0);
+        assert_eq!(parse(&[2, 4, 5, 0xb4]).mss, 1460);
+        assert_eq!(parse(&[2, 3, 5, 0xb4]).mss, 0);
+        assert_eq!(parse(&[2, 4, 5]).mss, 0);
     }
 
     #[test]
     fn kind_in_the_last_octet_and_lengths_zero_and_one_end_the_list() {
         for area in [&[1, 2][..], &[8, 0, 2, 4, 5, 0xb4], &[8, 1, 2, 4, 5, 0xb4], &[0, 2, 4, 5, 0xb4]] {
-            assert_eq!(Options::parse(area), Options::default());
+            assert_eq!(parse(area), Options::default());
         }
     }
 
     #[test]
     fn unknown_options_are_skipped() {
-        assert_eq!(Options::parse(&[254, 3, 9, 1, 2, 4, 2, 24]).mss, 536);
+        assert_eq!(parse(&[254, 3, 9, 1, 2, 4, 2, 24]).mss, 536);
     }
 
     #[test]
@@ -212,7 +216,7 @@ mod tests {
         writer.word(word::SACK_PERM);
         writer.word(0xdead_beef);
         assert!(writer.into_rest().is_empty());
-        let options = Options::parse(&buffer);
+        let options = parse(&buffer);
         assert_eq!(options.mss, 1460);
         #[cfg(lwip_wnd_scale)]
         assert_eq!(options.window_scale, Some(7));

@@ -8,7 +8,7 @@ pub(crate) use isn::{draw_secret, initial_sequence_number, next_port_candidate};
 use crate::ffi::bindings as c;
 use crate::ffi::config;
 use crate::ffi::diagnostics::{Event, debug};
-use crate::ffi::ip::OwnedAddr;
+use crate::ffi::ip::Addr;
 use crate::pcb::{Bit, Core, Listener, Own, Pcb, State};
 use crate::wire::{Options, SeqNum};
 use core::ffi::c_void;
@@ -66,8 +66,7 @@ pub(crate) fn init(pcb: Pcb<'_>, core: &Core, prio: u8) {
 #[cfg(all(lwip_ipv4, lwip_ipv6))]
 pub(crate) fn set_ip_type(pcb: Pcb<'_>, kind: u8) {
     let cm = own(pcb);
-    cm.set_local_ip(crate::ffi::ip::with_type(pcb.local_ip().get(), kind));
-    cm.set_remote_ip(crate::ffi::ip::with_type(pcb.remote_ip().get(), kind));
+    cm.set_ip_type(kind);
 }
 
 /// What the application sets on a connection.
@@ -106,10 +105,10 @@ pub(crate) mod settings {
     pub(crate) fn netif(pcb: Pcb<'_>, index: u8) {
         own(pcb).set_netif_idx(index);
     }
-    pub(crate) fn local_ip(pcb: Pcb<'_>, addr: OwnedAddr) {
+    pub(crate) fn local_ip(pcb: Pcb<'_>, addr: Addr<'_>) {
         own(pcb).set_local_ip(addr);
     }
-    pub(crate) fn remote_ip(pcb: Pcb<'_>, addr: OwnedAddr) {
+    pub(crate) fn remote_ip(pcb: Pcb<'_>, addr: Addr<'_>) {
         own(pcb).set_remote_ip(addr);
     }
     pub(crate) fn local_port(pcb: Pcb<'_>, port: u16) {
@@ -137,7 +136,7 @@ pub(crate) mod listener_settings {
     pub(crate) fn netif(listener: Listener<'_>, index: u8) {
         listener.set_netif_idx(owner(), index);
     }
-    pub(crate) fn local_ip(listener: Listener<'_>, addr: OwnedAddr) {
+    pub(crate) fn local_ip(listener: Listener<'_>, addr: Addr<'_>) {
         listener.set_local_ip(owner(), addr);
     }
     #[cfg(lwip_tcp_pcb_ext_args)]
@@ -216,7 +215,7 @@ pub(crate) fn on_connect(pcb: Pcb<'_>, iss: SeqNum) {
 }
 
 /// A SYN reached a listener: `pcb` is to become the connection.
-pub(crate) fn on_syn_in_listen(pcb: Pcb<'_>, listener: Listener<'_>, local: OwnedAddr, remote: OwnedAddr, port: u16) {
+pub(crate) fn on_syn_in_listen(pcb: Pcb<'_>, listener: Listener<'_>, local: Addr<'_>, remote: Addr<'_>, port: u16) {
     let cm = own(pcb);
     cm.set_local_ip(local);
     cm.set_remote_ip(remote);

@@ -183,8 +183,8 @@ proptest! {
             bench.memory.set_clock(now);
             bench.core.set_secret(secret);
             let pcb = bench.core.get(id).expect("it lives");
-            settings::local_ip(pcb, addr(local));
-            settings::remote_ip(pcb, addr(remote));
+            settings::local_ip(pcb, Addr::of(&addr(local)));
+            settings::remote_ip(pcb, Addr::of(&addr(remote)));
             settings::local_port(pcb, ports.0);
             settings::remote_port(pcb, ports.1);
             initial_sequence_number(pcb)
@@ -229,14 +229,14 @@ proptest! {
         let mut ports = HashSet::new();
         for id in &ids {
             let pcb = bench.core.get(*id).expect("it lives");
-            prop_assert!(crate::api::bind(&bench.core, pcb, addr(0), 0).is_ok());
+            prop_assert!(crate::api::bind(&bench.core, pcb, Addr::of(&addr(0)), 0).is_ok());
             let port = u32::from(pcb.local_port());
             prop_assert!((config::TCP_LOCAL_PORT_RANGE_START..=config::TCP_LOCAL_PORT_RANGE_END).contains(&port));
             prop_assert!(ports.insert(port));
             // The port is taken for the others.
             if let Some(other) = ids.iter().find(|other| *other != id).and_then(|other| bench.core.get(*other)) {
                 if other.local_port() == 0 {
-                    prop_assert!(crate::api::bind(&bench.core, other, addr(0), port as u16).is_err());
+                    prop_assert!(crate::api::bind(&bench.core, other, Addr::of(&addr(0)), port as u16).is_err());
                 }
             }
         }
@@ -294,8 +294,8 @@ fn initial_sequence_numbers_depend_on_whole_ipv6_addresses() {
         (addr_v6(1, [0; 3]), addr_v6(2, [0, 1, 0])),
         (addr_v6(1, [0; 3]), addr_v6(2, [1, 0, 0])),
     ] {
-        settings::local_ip(pcb, local);
-        settings::remote_ip(pcb, remote);
+        settings::local_ip(pcb, Addr::of(&local));
+        settings::remote_ip(pcb, Addr::of(&remote));
         assert!(numbers.insert(initial_sequence_number(pcb).raw()));
     }
 }

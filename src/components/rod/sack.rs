@@ -16,22 +16,29 @@ pub(super) fn on_queued(rod: &mut Rod<'_>, seq: SeqNum) {
         return;
     }
     let Some((left, right)) = block_around(rod, seq) else { return };
-    let mut ranges = [NONE; LEN];
-    let mut new = ranges.iter_mut();
-    if let Some(first) = new.next() {
-        *first = SackRange { left: left.raw(), right: right.raw() };
-    }
     // Those that the new block has swallowed are gone.
-    let old = rod.rcv_sacks();
-    let kept =
-        old.iter().filter(|old| is_valid(old) && (SeqNum::new(old.right).lt(left) || right.lt(SeqNum::new(old.left))));
-    for (new, old) in new.zip(kept) {
-        *new = *old;
-    }
-    rod.set_rcv_sacks(ranges);
+    rebuild(rod, SackRange { left: left.raw(), right: right.raw() }, |old| {
+        SeqNum::new(old.right).lt(left) || right.lt(SeqNum::new(old.left))
+    });
 }
 
-const LEN: usize = crate::ffi::config::LWIP_TCP_MAX_SACK_NUM as usize;
+/// The list becomes `first`, if that is one, and those of the old blocks that `keep`, which may change them, says.
+fn rebuild(rod: &Rod<'_>, first: SackRange, mut keep: impl FnMut(&mut SackRange) -> bool) {
+    let (mut pending, mut place) = (first, 0);
+    // A block is written when the next one has been read: the place of it is never behind.
+    for number in 0..Pcb::RCV_SACKS {
+        let mut old = rod.rcv_sack(number);
+        if is_valid(&pending) {
+            rod.set_rcv_sack(place, pending);
+            place += 1;
+        }
+        pending = if is_valid(&old) && keep(&mut old) { old } else { NONE };
+    }
+    for rest in place..Pcb::RCV_SACKS {
+        rod.set_rcv_sack(rest, pending);
+        pending = NONE;
+    }
+}
 
 /// The run of contiguous segments in the queue that `seq` is in.
 fn block_around(rod: &mut Rod<'_>, seq: SeqNum) -> Option<(SeqNum, SeqNum)> {
@@ -55,7 +62,7 @@ fn block_around(rod: &mut Rod<'_>, seq: SeqNum) -> Option<(SeqNum, SeqNum)> {
 pub(super) fn on_advanced(rod: &mut Rod<'_>) {
     let front = rod.ooseq().current().map(|queued| queued.received_seq());
     match front {
-        Some(front) => restrict(rod, |range| {
+        Some(front) => rebuild(rod, NONE, |range| {
             if SeqNum::new(range.left).lt(front) {
                 range.left = front.raw();
             }
@@ -68,7 +75,7 @@ pub(super) fn on_advanced(rod: &mut Rod<'_>) {
 /// The queue was cut at `from`.
 #[cfg(ooseq_limit)]
 pub(super) fn on_dropped_from(rod: &Rod<'_>, from: SeqNum) {
-    restrict(rod, |range| {
+    rebuild(rod, NONE, |range| {
         if SeqNum::new(range.right).gt(from) {
             range.right = from.raw();
         }
@@ -76,29 +83,17 @@ pub(super) fn on_dropped_from(rod: &Rod<'_>, from: SeqNum) {
     });
 }
 
-/// Changes each block, and keeps those that `keep` says.
-fn restrict(rod: &Rod<'_>, mut keep: impl FnMut(&mut SackRange) -> bool) {
-    let mut ranges = [NONE; LEN];
-    let mut new = ranges.iter_mut();
-    for mut range in rod.rcv_sacks() {
-        if is_valid(&range) && keep(&mut range) {
-            if let Some(new) = new.next() {
-                *new = range;
-            }
-        }
-    }
-    rod.set_rcv_sacks(ranges);
-}
-
 /// Nothing is to be reported.
 pub(super) fn forget(rod: &Rod<'_>) {
-    rod.set_rcv_sacks([NONE; LEN]);
+    for number in 0..Pcb::RCV_SACKS {
+        rod.set_rcv_sack(number, NONE);
+    }
 }
 
 /// The blocks to put into the next segment, as many as `room` octets of options take.
 pub(crate) fn blocks_to_report(pcb: Pcb<'_>, room: usize) -> impl Iterator<Item = SackRange> + Clone {
     let most = if pcb.has(Bit::SACK) { room.saturating_sub(4) / 8 } else { 0 };
-    let blocks = own(pcb).rcv_sacks().into_iter().take_while(is_valid);
+    let blocks = (0..Pcb::RCV_SACKS).map(move |number| pcb.rcv_sack(number)).take_while(is_valid);
     #[cfg(sack_recovery)]
     let blocks = {
         let duplicate = pcb.core().duplicate().filter(|(id, _)| *id == pcb.id());

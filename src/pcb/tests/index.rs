@@ -52,8 +52,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn set_tuple(pcb: Pcb<'_>, peer: Peer) {
-    cm::settings::local_ip(pcb, addr(peer.local));
-    cm::settings::remote_ip(pcb, addr(peer.remote));
+    cm::settings::local_ip(pcb, Addr::of(&addr(peer.local)));
+    cm::settings::remote_ip(pcb, Addr::of(&addr(peer.remote)));
     cm::settings::local_port(pcb, peer.local_port);
     cm::settings::remote_port(pcb, peer.remote_port);
     cm::settings::netif(pcb, peer.netif);
