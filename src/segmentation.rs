@@ -27,8 +27,10 @@ const MAX_QUEUE: u32 = if config::TCP_SND_QUEUELEN < 0xfffc { config::TCP_SND_QU
 struct Plan {
     /// Octets that fill the room behind the last segment.
     fill: AppData,
-    /// What is appended to the last segment.
-    append: Append,
+    /// Octets of the application's memory that go on where the last pbuf ends,
+    extend: AppData,
+    /// or one more pbuf, for the last segment.
+    append: Option<(Pbuf, Checksum)>,
     /// New segments,
     chain: Chain,
     /// and what is in them.
@@ -45,14 +47,6 @@ enum Shortage {
     Queue,
     /// lwIP's memory is used up, perhaps by others.
     Memory,
-}
-
-enum Append {
-    Nothing,
-    /// The application's memory goes on where the last pbuf ends.
-    Extend(AppData),
-    /// One more pbuf.
-    Pbuf(Pbuf, Checksum),
 }
 
 /// tcp_write: queues `data`, all of them or, with an error, none. ERR_CONN: not in a state to send; ERR_MEM: no room, or
@@ -109,7 +103,7 @@ fn plan(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> core::result::Result<
     let size = segment_size(pcb, option_len).max(option_len + 1);
     let (nothing, _) = data.split(0);
     let mut plan =
-        Plan { fill: nothing, append: Append::Nothing, chain: Chain::new(), octets: 0, pbufs: 0, oversize: 0 };
+        Plan { fill: nothing, extend: nothing, append: None, chain: Chain::new(), octets: 0, pbufs: 0, oversize: 0 };
     let mut left = data;
     if let Some(last) = rod::last_unsent(pcb) {
         left = plan_last(pcb, &mut plan, &last, size, data, flags).ok_or(Shortage::Memory)?;
@@ -132,7 +126,7 @@ fn plan(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> core::result::Result<
 }
 
 fn queued_pbufs(pcb: Pcb<'_>, plan: &Plan) -> u32 {
-    u32::from(pcb.snd_queuelen()) + u32::from(plan.pbufs) + u32::from(matches!(plan.append, Append::Pbuf(..)))
+    u32::from(pcb.snd_queuelen()) + u32::from(plan.pbufs) + u32::from(plan.append.is_some())
 }
 
 /// How much of `data` the last unsent segment takes; the rest comes back.
@@ -157,26 +151,27 @@ fn plan_last(
     if flags.copy {
         let (mut p, oversize) = copy_pbuf(pcb, Layer::Raw, piece.len(), space, true, flags)?;
         let sum = piece.copy_to(p.first_mut());
-        plan.append = Append::Pbuf(p, sum);
+        plan.append = Some((p, sum));
         plan.oversize = oversize;
     } else if fill.len() == 0 && last.reference_end.is_some_and(|end| piece.starts_at(end)) {
-        plan.append = Append::Extend(piece);
+        plan.extend = piece;
     } else {
-        plan.append = Append::Pbuf(Pbuf::reference(Layer::Raw, piece)?, piece.sum());
+        plan.append = Some((Pbuf::reference(Layer::Raw, piece)?, piece.sum()));
         plan.oversize = 0;
     }
     Some(left)
 }
 
 fn carry_out(pcb: Pcb<'_>, plan: Plan) {
-    let Plan { fill, append, chain, octets, pbufs, oversize } = plan;
+    let Plan { fill, extend, append, chain, octets, pbufs, oversize } = plan;
     if fill.len() > 0 {
         rod::extend_last_by_copy(pcb, fill);
     }
-    match append {
-        Append::Nothing => {}
-        Append::Extend(data) => rod::extend_last_by_reference(pcb, data),
-        Append::Pbuf(p, sum) => rod::append_to_last(pcb, p, sum),
+    if extend.len() > 0 {
+        rod::extend_last_by_reference(pcb, extend);
+    }
+    if let Some((p, sum)) = append {
+        rod::append_to_last(pcb, p, sum);
     }
     if !chain.is_empty() {
         rod::forget_oversize(pcb);

@@ -345,23 +345,28 @@ unsafe extern "C" fn tcp_tcp_get_tcp_addrinfo(
     0
 }
 
-/// The name of a state, null-terminated.
+/// Where in `names`, each of which ends with NUL, each starts.
+const fn starts<const COUNT: usize>(names: &[u8]) -> [u8; COUNT] {
+    let (mut starts, mut number, mut place) = ([0; COUNT], 1, 0);
+    while number < COUNT {
+        if names[place] == 0 {
+            starts[number] = place as u8 + 1;
+            number += 1;
+        }
+        place += 1;
+    }
+    starts
+}
+
+/// The name of a state, null-terminated; "?" for what is none.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_debug_state_str(state: c::tcp_state) -> *const c_char {
-    const NAMES: [&core::ffi::CStr; 11] = [
-        c"CLOSED",
-        c"LISTEN",
-        c"SYN_SENT",
-        c"SYN_RCVD",
-        c"ESTABLISHED",
-        c"FIN_WAIT_1",
-        c"FIN_WAIT_2",
-        c"CLOSE_WAIT",
-        c"CLOSING",
-        c"LAST_ACK",
-        c"TIME_WAIT",
-    ];
-    NAMES.get(state as usize).unwrap_or(&c"?").as_ptr()
+    const NAMES: &[u8] =
+        b"CLOSED\0LISTEN\0SYN_SENT\0SYN_RCVD\0ESTABLISHED\0FIN_WAIT_1\0FIN_WAIT_2\0CLOSE_WAIT\0CLOSING\0LAST_ACK\0TIME_WAIT\0?\0";
+    // One string and where in it each name starts: a third of what a table of pointers takes.
+    const STARTS: [u8; 12] = starts(NAMES);
+    let start = STARTS.get(state as usize).copied().unwrap_or(STARTS[11]);
+    NAMES.get(usize::from(start)..).unwrap_or_default().as_ptr().cast()
 }
 
 /// The connection counts as not accepted yet.
