@@ -90,7 +90,37 @@ enum lwip_tcp_rust_presence { LWIP_TCP_RUST_CFG_LWIP_TCP = (LWIP_TCP != 0) };
 #endif
 
 /*
- * LWIP_TCP_RUST_CC_DEFAULT: which congestion controller a new connection has, of those that are built: 0 NewReno, 1 CUBIC.
+ * LWIP_TCP_RUST_PACING: 1 sends segments at a rate, evenly by the millisecond, instead of as fast as ACKs come. Needs
+ * LWIP_TCP_RUST_SACK.
+ */
+#ifndef LWIP_TCP_RUST_PACING
+#define LWIP_TCP_RUST_PACING 0
+#endif
+
+/*
+ * LWIP_TCP_RUST_BBR: 1 brings the congestion controller BBR, version 3 (draft-ietf-ccwg-bbr): it sends at the rate that the path
+ * was measured to have, and takes random loss for what it is. Needs LWIP_TCP_RUST_RACK and LWIP_TCP_RUST_PACING. A connection
+ * whose peer has no SACK has CUBIC instead, or NewReno.
+ */
+#ifndef LWIP_TCP_RUST_BBR
+#define LWIP_TCP_RUST_BBR 0
+#endif
+
+/* LWIP_TCP_RUST_IW10: 1 starts with a window of ten segments (RFC 6928) instead of four (RFC 3390). */
+#ifndef LWIP_TCP_RUST_IW10
+#define LWIP_TCP_RUST_IW10 0
+#endif
+
+/*
+ * LWIP_TCP_RUST_CWV: 1 does not trust a congestion window that was not used for long (RFC 7661, RFC 5681 4.1). Needs
+ * LWIP_TCP_RUST_SACK.
+ */
+#ifndef LWIP_TCP_RUST_CWV
+#define LWIP_TCP_RUST_CWV 0
+#endif
+
+/*
+ * LWIP_TCP_RUST_CC_DEFAULT: which congestion controller a new connection has, of those that are built: 0 NewReno, 1 CUBIC, 2 BBR.
  */
 #ifndef LWIP_TCP_RUST_CC_DEFAULT
 #define LWIP_TCP_RUST_CC_DEFAULT 0
@@ -207,7 +237,11 @@ enum lwip_tcp_rust_switches {
   LWIP_TCP_RUST_CFG_FINE_TIMERS = (LWIP_TCP_RUST_FINE_TIMERS != 0),
   LWIP_TCP_RUST_CFG_SACK_RECOVERY = (LWIP_TCP_RUST_SACK != 0),
   LWIP_TCP_RUST_CFG_ECN = 0,
-  LWIP_TCP_RUST_CFG_CC_CHOICE = (LWIP_TCP_RUST_CUBIC != 0),
+  LWIP_TCP_RUST_CFG_CC_CHOICE = (LWIP_TCP_RUST_CUBIC || LWIP_TCP_RUST_BBR),
+  LWIP_TCP_RUST_CFG_PACING = (LWIP_TCP_RUST_PACING != 0),
+  LWIP_TCP_RUST_CFG_BBR = (LWIP_TCP_RUST_BBR != 0),
+  LWIP_TCP_RUST_CFG_IW10 = (LWIP_TCP_RUST_IW10 != 0),
+  LWIP_TCP_RUST_CFG_CWND_VALIDATION = (LWIP_TCP_RUST_CWV != 0),
   LWIP_TCP_RUST_CFG_CUBIC = (LWIP_TCP_RUST_CUBIC != 0),
   LWIP_TCP_RUST_CFG_RACK = (LWIP_TCP_RUST_RACK != 0),
   LWIP_TCP_RUST_CFG_SO_REUSE = (SO_REUSE != 0),

@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(sack_recovery)]
+use crate::components::congestion_control;
 use crate::components::{flow_control, rod};
 use crate::ffi::callbacks::hooks;
 use crate::ffi::diagnostics::{Event, debug, mib2_stat, tcp_stat};
@@ -128,6 +130,11 @@ fn send_what_may_be_sent(core: &mut Core, id: PcbId) -> Result {
     if let Some(front) = rod::front(pcb) {
         let netif = route(pcb).ok_or(Error::RTE)?;
         choose_local_ip(pcb, netif)?;
+        #[cfg(sack_recovery)]
+        if pcb.unacked_is_empty() {
+            let idle = core.ticks().wrapping_sub(pcb.tmr()).saturating_mul(config::TCP_SLOW_INTERVAL);
+            congestion_control::on_restart(pcb, idle);
+        }
         let window = flow_control::usable_window(pcb);
         if may_go(pcb, &front, window) {
             flow_control::on_unblocked(pcb);
@@ -138,6 +145,10 @@ fn send_what_may_be_sent(core: &mut Core, id: PcbId) -> Result {
         }
     }
     let pcb = core.get(id).ok_or(Error::CONN)?;
+    #[cfg(sack_recovery)]
+    if pcb.unsent_is_empty() && pcb.pipe().saturating_add(pcb.mss().into()) <= pcb.cwnd().into() {
+        congestion_control::on_app_limited(pcb);
+    }
     #[cfg(rack)]
     if sent {
         rod::on_output(pcb);
@@ -205,6 +216,10 @@ fn send_queued(core: &mut Core, id: PcbId, netif: Netif, window: crate::ffi::Wnd
         if !rod::front(pcb).is_some_and(|front| may_go(pcb, &front, window) && may_send(pcb, &front)) {
             break;
         }
+        #[cfg(pacing)]
+        if pcb.extra() == 0 && !congestion_control::pacing::may_send(pcb) {
+            break;
+        }
         let Some(mut seg) = rod::take_front(pcb) else { break };
         if pcb.state() != State::SynSent {
             seg.seg().add_flags(Flags::ACK);
@@ -223,6 +238,8 @@ fn send_queued(core: &mut Core, id: PcbId, netif: Netif, window: crate::ffi::Wnd
             rod::set_memory_error(pcb, true);
             return sent;
         }
+        #[cfg(pacing)]
+        congestion_control::pacing::on_sent(pcb, seg.seg().seq_len());
         rod::on_segment_sent(pcb, seg);
     }
     Ok(())

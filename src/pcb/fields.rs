@@ -283,7 +283,7 @@ impl Zero for u16 {
 impl Zero for crate::components::rod::Timer {
     const ZERO: Self = Self::Off;
 }
-#[cfg(cubic)]
+#[cfg(cc_choice)]
 impl Zero for crate::components::congestion_control::Control {
     const ZERO: Self = Self::ZERO;
 }
@@ -372,9 +372,17 @@ beside! {
         /// and ssthresh.
         prior_ssthresh: Wnd, set_prior_ssthresh;
     }
-    CongestionControl if (cubic) {
+    CongestionControl if (cc_choice) {
         /// The algorithm, and what it remembers.
         control: crate::components::congestion_control::Control, set_control;
+    }
+    CongestionControl if (pacing) {
+        /// Octets per second; 0 is as fast as may be.
+        pacing_rate: u32, set_pacing_rate;
+        /// Octets that were sent before their time,
+        pace_debt: u32, set_pace_debt;
+        /// as of this time (low 16 bits of the millisecond).
+        pace_time: u16, set_pace_time;
     }
     Rod if (rack) {
         /// RFC 8985 5.2: when the latest sent segment of those that were delivered was sent (low 16 bits of the millisecond),
@@ -402,7 +410,7 @@ beside! {
 const _: () = {
     let integers = if cfg!(fine_timers) { 236 } else { 44 };
     // What congestion controllers remember comes on top.
-    let integers = integers + if cfg!(cubic) { 84 } else { 0 };
+    let integers = integers + if cfg!(cc_choice) { 92 } else { 0 };
     assert!(size_of::<table::Entry>() <= integers + 5 * size_of::<usize>());
 };
 

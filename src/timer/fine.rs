@@ -13,6 +13,10 @@ pub(crate) fn update(core: &mut Core, id: PcbId) {
         if let Some(due) = rod::next_deadline(pcb) {
             core.wake_by(pcb, due);
         }
+        #[cfg(pacing)]
+        if let Some(due) = crate::components::congestion_control::pacing::deadline(pcb) {
+            core.wake_by(pcb, due);
+        }
     }
     arm(core);
 }
@@ -64,6 +68,10 @@ fn visit(core: &mut Core, id: PcbId) -> Fate {
     let Some(pcb) = core.get(id) else { return Fate::Lives };
     if pcb.has(Bit::ACK_DELAY) && rod::is_ack_due(pcb) {
         rod::ack_now(pcb);
+        output(core, id).ok();
+    }
+    #[cfg(pacing)]
+    if core.get(id).is_some_and(|pcb| !pcb.unsent_is_empty() && pcb.pacing_rate() != 0) {
         output(core, id).ok();
     }
     let Some(pcb) = core.get(id) else { return Fate::Lives };

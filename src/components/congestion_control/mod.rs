@@ -2,6 +2,8 @@
 
 use crate::ffi::diagnostics::{Event, debug};
 use crate::ffi::{Wnd, config, wnd};
+#[cfg(bbr)]
+use crate::pcb::{Bit, State};
 use crate::pcb::{Own, Pcb};
 
 /// Makes this component's view of a PCB: see `pcb/fields.rs`.
@@ -9,9 +11,15 @@ pub(crate) struct Owner {
     _private: (),
 }
 
+#[cfg(bbr)]
+mod bbr;
 #[cfg(cubic)]
 mod cubic;
 mod newreno;
+#[cfg(pacing)]
+pub(crate) mod pacing;
+#[cfg(bbr)]
+mod short;
 
 use newreno::NewReno;
 
@@ -100,7 +108,23 @@ trait Algorithm {
 
     /// What an ACK of a connection with SACK tells of the path, in recovery as well.
     #[cfg(sack_recovery)]
-    fn on_sample(&mut self, _cc: &Cc<'_>, _sample: &Sample) {}
+    fn on_sample(&mut self, cc: &Cc<'_>, _sample: &Sample) {
+        #[cfg(pacing)]
+        pacing::follow_window(cc);
+        let _ = cc;
+    }
+
+    /// Something is to be sent, and nothing is in flight; for `idle` milliseconds nothing was heard of the peer.
+    #[cfg(sack_recovery)]
+    fn on_restart(&mut self, cc: &Cc<'_>, idle: u32) {
+        #[cfg(cwnd_validation)]
+        validate(cc, idle);
+        let _ = (cc, idle);
+    }
+
+    /// There is no more to send, though the window has room.
+    #[cfg(sack_recovery)]
+    fn on_app_limited(&mut self, _cc: &Cc<'_>) {}
 }
 
 /// What an ACK of a connection with SACK tells of the path.
@@ -139,17 +163,21 @@ pub(crate) struct RateSample {
 
 /// The algorithms to choose from, each with what it has to remember. Of this enum all zero is the first, as a new entry of the
 /// table beside the PCBs is.
-#[cfg(cubic)]
+#[cfg(cc_choice)]
 #[derive(Clone, Copy, Debug)]
 #[repr(u8)]
 pub(crate) enum Control {
     /// See [`NewReno`].
     NewReno(NewReno),
     /// See [`cubic::Cubic`].
+    #[cfg(cubic)]
     Cubic(cubic::Cubic),
+    /// See [`bbr::Bbr`].
+    #[cfg(bbr)]
+    Bbr(bbr::Bbr),
 }
 
-#[cfg(cubic)]
+#[cfg(cc_choice)]
 impl Control {
     /// What an entry is before a PCB is in it.
     pub(crate) const ZERO: Self = Self::NewReno(NewReno);
@@ -158,7 +186,10 @@ impl Control {
     fn numbered(number: u32) -> Option<Self> {
         match number {
             0 => Some(Self::ZERO),
+            #[cfg(cubic)]
             1 => Some(Self::Cubic(cubic::Cubic::default())),
+            #[cfg(bbr)]
+            2 => Some(Self::Bbr(bbr::Bbr::default())),
             _ => None,
         }
     }
@@ -167,17 +198,20 @@ impl Control {
 /// Calls the algorithm that the connection has.
 macro_rules! with_algorithm {
     ($cc:expr, $algorithm:ident => $call:expr) => {{
-        #[cfg(not(cubic))]
+        #[cfg(not(cc_choice))]
         {
             let $algorithm = &mut NewReno;
             $call
         }
-        #[cfg(cubic)]
+        #[cfg(cc_choice)]
         {
             let mut control = $cc.control();
             let result = match &mut control {
                 Control::NewReno($algorithm) => $call,
+                #[cfg(cubic)]
                 Control::Cubic($algorithm) => $call,
+                #[cfg(bbr)]
+                Control::Bbr($algorithm) => $call,
             };
             $cc.set_control(control);
             result
@@ -227,27 +261,63 @@ pub(crate) fn init(pcb: Pcb<'_>) {
     choose(pcb, config::CC_DEFAULT as u8);
 }
 
-/// Chooses the algorithm by its number: 0 NewReno, 1 CUBIC. It goes on with the window that there is. False if it is not built.
+/// Chooses the algorithm by its number: 0 NewReno, 1 CUBIC, 2 BBR. It goes on with the window that there is. False
+/// if it is not built, or needs SACK and the peer has none.
 pub(crate) fn choose(pcb: Pcb<'_>, number: u8) -> bool {
-    #[cfg(cubic)]
+    #[cfg(cc_choice)]
     {
         let control = Control::numbered(number.into());
+        #[cfg(bbr)]
+        let control = control.filter(|control| needs_no_sack(control) || may_have_sack(pcb));
         if let Some(control) = control {
             own(pcb).set_control(control);
         }
         control.is_some()
     }
-    #[cfg(not(cubic))]
+    #[cfg(not(cc_choice))]
     {
         let _ = pcb;
         number == 0
     }
 }
 
-/// The SYN was acknowledged: the initial window of RFC 3390, min(4 MSS, max(2 MSS, 4380 octets)).
+/// BBR learns from SACKs.
+#[cfg(bbr)]
+fn needs_no_sack(control: &Control) -> bool {
+    !matches!(control, Control::Bbr(_))
+}
+
+/// The peer has SACK, or it is not known yet.
+#[cfg(bbr)]
+fn may_have_sack(pcb: Pcb<'_>) -> bool {
+    pcb.state() < State::Established || pcb.has(Bit::SACK)
+}
+
+/// Whether recovery reduces what is sent at a loss by itself (RFC 6937), as suits controllers that halve their windows.
+#[cfg(sack_recovery)]
+pub(crate) fn is_reduced_by_recovery(pcb: Pcb<'_>) -> bool {
+    #[cfg(bbr)]
+    return needs_no_sack(&pcb.control());
+    #[cfg(not(bbr))]
+    {
+        let _ = pcb;
+        true
+    }
+}
+
+/// RFC 3390: min(4 MSS, max(2 MSS, 4380 octets)); with LWIP_TCP_RUST_IW10 RFC 6928: min(10 MSS, max(2 MSS, 14600 octets)).
+fn initial_window(mss: u32) -> u32 {
+    let (segments, octets) = if cfg!(iw10) { (10, 14_600) } else { (4, 4380) };
+    (segments * mss).min((2 * mss).max(octets))
+}
+
+/// The SYN was acknowledged.
 pub(crate) fn on_established(pcb: Pcb<'_>) {
-    let mss = u32::from(pcb.mss());
-    own(pcb).set_cwnd(wnd((4 * mss).min((2 * mss).max(4380))));
+    #[cfg(bbr)]
+    if !needs_no_sack(&pcb.control()) && !may_have_sack(pcb) {
+        choose(pcb, cfg!(cubic).into());
+    }
+    own(pcb).set_cwnd(wnd(initial_window(pcb.mss().into())));
     trace(pcb);
 }
 
@@ -298,6 +368,37 @@ pub(crate) fn on_sample(pcb: Pcb<'_>, sample: &Sample) {
     let cc = own(pcb);
     with_algorithm!(cc, algorithm => algorithm.on_sample(&cc, sample));
     trace(pcb);
+}
+
+/// See [`Algorithm::on_restart`]; `idle` is in milliseconds.
+#[cfg(sack_recovery)]
+pub(crate) fn on_restart(pcb: Pcb<'_>, idle: u32) {
+    let cc = own(pcb);
+    with_algorithm!(cc, algorithm => algorithm.on_restart(&cc, idle));
+}
+
+/// See [`Algorithm::on_app_limited`].
+#[cfg(sack_recovery)]
+pub(crate) fn on_app_limited(pcb: Pcb<'_>) {
+    let cc = own(pcb);
+    with_algorithm!(cc, algorithm => algorithm.on_app_limited(&cc));
+}
+
+/// A window that was not used for long says little of the path. RFC 7661 4.4: for five minutes it is kept, and what is sent
+/// then is paced; after that it is halved. Without pacing RFC 5681 4.1: after an RTO the restart window.
+#[cfg(cwnd_validation)]
+fn validate(cc: &Cc<'_>, idle: u32) {
+    const NON_VALIDATED_PERIOD: u32 = 300_000;
+    let (cwnd, initial) = (cc.cwnd(), wnd(initial_window(cc.mss().into())));
+    let rto = u32::from(cc.rto() as u16);
+    if idle < rto || cwnd <= initial {
+        return;
+    }
+    if cfg!(not(pacing)) || idle >= NON_VALIDATED_PERIOD {
+        cc.set_ssthresh(cc.ssthresh().max(cwnd - cwnd / 4));
+        cc.set_cwnd(if cfg!(pacing) { (cwnd / 2).max(initial) } else { initial });
+        cc.set_bytes_acked(0);
+    }
 }
 
 /// The last reduction was needless (RFC 4015).

@@ -280,7 +280,7 @@ fn proportion(a: u32, b: u32, c: u32) -> u32 {
 
 /// What is sent is limited by proportional rate reduction, not by cwnd.
 pub(crate) fn needs_quota(pcb: Pcb<'_>) -> bool {
-    pcb.has(Bit::IN_FAST_RECOVERY)
+    pcb.has(Bit::IN_FAST_RECOVERY) && crate::components::congestion_control::is_reduced_by_recovery(pcb)
 }
 
 /// Whether the segment that comes next may be sent: the peer's window has room for it, and so have cwnd and pipe, or PRR.

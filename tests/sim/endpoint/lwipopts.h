@@ -46,11 +46,17 @@
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1
 
 /* The Rust core's recovery and congestion control, in the build that is named after them. C ignores all of it. */
+#ifndef SIM_RUST_PACING
+#define SIM_RUST_PACING            1
+#endif
 #if defined(SIM_RUST_RECOVERY) && SIM_RUST_RECOVERY
 #define LWIP_TCP_RUST_FINE_TIMERS  1
 #define LWIP_TCP_RUST_SACK         1
 #define LWIP_TCP_RUST_RACK         1
 #define LWIP_TCP_RUST_CUBIC        1
+#define LWIP_TCP_RUST_PACING       SIM_RUST_PACING
+#define LWIP_TCP_RUST_BBR          SIM_RUST_PACING
+#define LWIP_TCP_RUST_CWV          1
 #define MEMP_NUM_SYS_TIMEOUT       (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 1)
 #endif
 
