@@ -130,12 +130,15 @@ proptest! {
     }
 }
 
-/// RFC 3390: min(4 MSS, max(2 MSS, 4380 octets)).
+/// RFC 3390: min(4 MSS, max(2 MSS, 4380 octets)); RFC 6928: min(10 MSS, max(2 MSS, 14600 octets)).
 #[test]
 fn initial_windows() {
+    const RFC_3390: [(u16, u32); 7] =
+        [(64, 256), (536, 2144), (1095, 4380), (1460, 4380), (2190, 4380), (4312, 8624), (9000, 18000)];
+    const RFC_6928: [(u16, u32); 7] =
+        [(64, 640), (536, 5360), (1095, 10950), (1460, 14600), (2190, 14600), (4312, 14600), (9000, 18000)];
     let mut bench = bench();
-    for (mss, window) in [(64, 256), (536, 2144), (1095, 4380), (1460, 4380), (2190, 4380), (4312, 8624), (9000, 18000)]
-    {
+    for (mss, window) in if cfg!(iw10) { RFC_6928 } else { RFC_3390 } {
         let id = established(&mut bench, mss, 0xffff);
         let pcb = bench.core.get(id).expect("it lives");
         assert_eq!(u32::from(pcb.cwnd()), window, "MSS {mss}");

@@ -1,6 +1,6 @@
 //! SACK generation (RFC 2018): which blocks of the out-of-sequence queue to report, the latest first.
 
-use super::{Rod, own};
+use super::Rod;
 use crate::pcb::{Bit, Pcb, SackRange};
 use crate::wire::SeqNum;
 
