@@ -385,7 +385,8 @@ beside! {
         pace_time: u16, set_pace_time;
     }
     Rod if (rack) {
-        /// RFC 8985 5.2: when the latest sent segment of those that were delivered was sent (low 16 bits of the millisecond),
+        /// RFC 8985 5.2: when, at the earliest, the latest sent segment of those that were delivered was sent (low 16 bits of the
+        /// millisecond),
         rack_time: u16, set_rack_time;
         /// its end,
         rack_end: SeqNum, set_rack_end;
@@ -430,12 +431,13 @@ impl Own<'_, Rod> {
 
     /// See [`SendLog::on_sent_again`].
     pub(crate) fn log_sent_again(&self, end: SeqNum, time: u16) {
+        let next = self.snd_nxt();
         // SAFETY: as above.
-        unsafe { (*self.log()).on_sent_again(end, time) }
+        unsafe { (*self.log()).on_sent_again(end, next, time) }
     }
 
     /// See [`SendLog::time_of`].
-    pub(crate) fn time_sent(&self, end: SeqNum, again: bool) -> Option<u16> {
+    pub(crate) fn time_sent(&self, end: SeqNum, again: bool) -> Option<crate::components::rod::Sent> {
         // SAFETY: as above.
         unsafe { (*self.log()).time_of(end, again) }
     }

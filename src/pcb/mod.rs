@@ -39,7 +39,7 @@ pub(crate) use index::Tuple;
 pub(crate) use listener::{Accept, Listener, NewListener};
 pub(crate) use queue::{Chain, Cursor, SegQueue};
 #[cfg(sack_recovery)]
-pub(crate) use queue::{Pick, transfer};
+pub(crate) use queue::{Pick, Walk, transfer};
 #[cfg(sack_recovery)]
 pub(crate) use segment::Mark;
 pub(crate) use segment::{Seg, SegBox};

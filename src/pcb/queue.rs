@@ -11,6 +11,9 @@ use core::marker::PhantomData;
 pub(crate) struct SegQueue<'q> {
     head: *mut *mut tcp_seg,
     tail: *mut *mut tcp_seg,
+    /// Where the address of one of its segments is kept, or null: see [`walk`](Self::walk).
+    #[cfg(sack_recovery)]
+    kept: *mut *mut tcp_seg,
     _pcb: PhantomData<&'q mut ()>,
 }
 
@@ -42,11 +45,15 @@ impl Own<'_, Rod> {
                 SegQueue {
                     head: &raw mut (*pcb.as_ptr()).unsent,
                     tail: &raw mut (*entry).beside.unsent_tail,
+                    #[cfg(sack_recovery)]
+                    kept: core::ptr::null_mut(),
                     _pcb: PhantomData,
                 },
                 SegQueue {
                     head: &raw mut (*pcb.as_ptr()).unacked,
                     tail: &raw mut (*entry).beside.unacked_tail,
+                    #[cfg(sack_recovery)]
+                    kept: &raw mut (*entry).beside.highest_sacked,
                     _pcb: PhantomData,
                 },
             )
@@ -126,7 +133,23 @@ impl SegQueue<'_> {
         unsafe {
             let seg = SegBox::from_raw(load(self.head))?;
             store(self.head, load(&raw const (*seg.seg().as_ptr()).next));
+            #[cfg(sack_recovery)]
+            self.on_removed(seg.seg().as_ptr());
             Some(seg)
+        }
+    }
+
+    /// A segment leaves the queue: its address is kept no longer. Null is for all of them.
+    #[cfg(sack_recovery)]
+    fn on_removed(&mut self, seg: *mut tcp_seg) {
+        if self.kept.is_null() {
+            return;
+        }
+        // SAFETY: (live): the place is in the entry of the PCB, under (lock).
+        unsafe {
+            if seg.is_null() || core::ptr::eq(self.kept.read(), seg) {
+                self.kept.write(core::ptr::null_mut());
+            }
         }
     }
 
@@ -160,6 +183,8 @@ impl SegQueue<'_> {
             store(&raw mut (*last).next, load(self.head));
             store(self.head, load(other.head));
             store(other.head, core::ptr::null_mut());
+            #[cfg(sack_recovery)]
+            other.on_removed(core::ptr::null_mut());
             if was_empty {
                 self.tail.write(last);
             }
@@ -255,6 +280,7 @@ pub(crate) fn transfer(from: &mut SegQueue<'_>, to: &mut SegQueue<'_>, mut pick:
                 }
                 Pick::Take => {
                     let raw = seg.as_ptr();
+                    from.on_removed(raw);
                     let next = load(&raw const (*raw).next);
                     store(link, next);
                     if next.is_null() {
@@ -276,30 +302,41 @@ pub(crate) fn transfer(from: &mut SegQueue<'_>, to: &mut SegQueue<'_>, mut pick:
     }
 }
 
+/// Where a walk goes on from a segment.
 #[cfg(sack_recovery)]
-impl Own<'_, Rod> {
-    /// The highest segment that a SACK covers, if any does: `sacked` says that there are such.
-    pub(crate) fn highest_sacked(&mut self) -> Option<Seg<'_>> {
-        if self.sacked() == 0 {
-            return None;
-        }
-        // SAFETY: (live); (queue): it is in `unacked` as long as octets that were SACKed are.
-        unsafe { Seg::from_raw((*self.entry.as_ptr()).beside.highest_sacked) }
-    }
-
-    /// `unacked` has a segment that is SACKed, and none behind it is.
-    pub(crate) fn set_highest_sacked(&self, seg: Seg<'_>) {
-        // SAFETY: (live): its entry, under (lock).
-        unsafe { (*self.entry.as_ptr()).beside.highest_sacked = seg.as_ptr() }
-    }
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Walk {
+    /// To the next one.
+    On,
+    /// To the next one, and this is where a later walk starts behind.
+    Mark,
+    /// Nowhere.
+    Stop,
 }
 
 #[cfg(sack_recovery)]
-impl<'q> Seg<'q> {
-    /// The one behind it in its queue.
-    pub(crate) fn following(self) -> Option<Seg<'q>> {
-        // SAFETY: (queue), (lock)
-        unsafe { Seg::from_raw(load(&raw const (*self.as_ptr()).next)) }
+impl SegQueue<'_> {
+    /// Shows segments to `visit`, in order: those behind the one that was marked last, as long as it is in the queue, or else all;
+    /// but no more than `most`.
+    pub(crate) fn walk(&mut self, behind_mark: bool, most: u32, mut visit: impl FnMut(Seg<'_>) -> Walk) {
+        // SAFETY: (queue), (lock), (live): whatever takes a segment out of the queue forgets that it was marked; the segments
+        // stay where they are meanwhile.
+        unsafe {
+            let marked = if behind_mark && !self.kept.is_null() { Seg::from_raw(self.kept.read()) } else { None };
+            let mut next = match marked {
+                Some(seg) => load(&raw const (*seg.as_ptr()).next),
+                None => load(self.head),
+            };
+            for _ in 0..most {
+                let Some(seg) = Seg::from_raw(next) else { return };
+                match visit(seg) {
+                    Walk::Stop => return,
+                    Walk::Mark if !self.kept.is_null() => self.kept.write(seg.as_ptr()),
+                    Walk::Mark | Walk::On => {}
+                }
+                next = load(&raw const (*seg.as_ptr()).next);
+            }
+        }
     }
 }
 

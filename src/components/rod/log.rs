@@ -8,7 +8,7 @@ use crate::wire::SeqNum;
 
 /// Runs of first transmissions,
 const RUNS: usize = 3;
-/// and of repeated ones.
+/// and of repeated ones: with two, what was merged is not mistaken for a part of what is older.
 const AGAIN: usize = 2;
 
 /// Segments up to `end`, from the end of the run before: the first was sent at `first`, the last at `last`.
@@ -21,12 +21,32 @@ struct Run {
     delivered: u32,
 }
 
-/// Segments sent again: up to `end`, at `time` at the latest. Packed, since there is one for each connection there can be.
+/// Segments sent again: up to `end`, from `first` to `last`, SND.NXT being `next` at last.
 #[derive(Clone, Copy)]
-#[repr(C, packed(2))]
 struct Again {
     end: SeqNum,
-    time: u16,
+    next: SeqNum,
+    first: u16,
+    last: u16,
+}
+
+/// When a segment was sent last, as far as the log knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// Not before this,
+    pub(crate) earliest: u16,
+    /// not after this,
+    pub(crate) latest: u16,
+    /// and, if time went by evenly, at this.
+    pub(crate) likely: u16,
+    /// If it was sent again: what ends behind this was sent for the first time after it.
+    pub(crate) next: SeqNum,
+}
+
+impl Sent {
+    fn at(time: u16, next: SeqNum) -> Self {
+        Self { earliest: time, latest: time, likely: time, next }
+    }
 }
 
 /// Moves all others one to the front.
@@ -55,7 +75,7 @@ impl SendLog {
     pub(crate) const NEW: Self = Self {
         start: SeqNum::new(0),
         runs: [Run { end: SeqNum::new(0), first: 0, last: 0, delivered: 0 }; RUNS],
-        again: [Again { end: SeqNum::new(0), time: 0 }; AGAIN],
+        again: [Again { end: SeqNum::new(0), next: SeqNum::new(0), first: 0, last: 0 }; AGAIN],
         used: 0,
         used_again: 0,
     };
@@ -114,12 +134,19 @@ impl SendLog {
         }
     }
 
-    /// The segment that ends at `end` was sent again.
-    pub(crate) fn on_sent_again(&mut self, end: SeqNum, time: u16) {
+    /// The segment that ends at `end` was sent again; everything before `next` had been sent once then.
+    pub(crate) fn on_sent_again(&mut self, end: SeqNum, next: SeqNum, time: u16) {
         let used = usize::from(self.used_again);
+        let before = used.checked_sub(2).and_then(|before| self.again.get(before)).map(|before| before.end);
         if let Some(last) = used.checked_sub(1).and_then(|last| self.again.get_mut(last)) {
-            if last.time == time && last.end.lt(end) {
+            if last.last == time && last.next == next && last.end.lt(end) {
+                let reaches_into_it = before.is_some_and(|before| before.ge(last.end) && before.lt(end));
                 last.end = end;
+                if reaches_into_it {
+                    // It would pass for the first part of the same ascent.
+                    drop_first(&mut self.again);
+                    self.used_again = 1;
+                }
                 return;
             }
         }
@@ -131,46 +158,50 @@ impl SendLog {
             used
         };
         if let Some(place) = self.again.get_mut(place) {
-            *place = Again { end, time };
+            *place = Again { end, next, first: time, last: time };
         }
     }
 
-    /// Makes room by giving the segments of one entry the time of the next, in which they have to be contained.
+    /// Makes one entry of two, if the later one covers the other, or else forgets the oldest.
     fn merge_again(&mut self) {
         let gaps = self.again.windows(2).map(|pair| match pair {
-            [a, b] if a.end.lt(b.end) => b.time.wrapping_sub(a.time),
+            [a, b] if a.end.lt(b.end) => b.last.wrapping_sub(a.first),
             _ => u16::MAX,
         });
-        let closest = gaps.enumerate().min_by_key(|(_, gap)| *gap).map_or(0, |(place, _)| place);
+        let (closest, gap) = gaps.enumerate().min_by_key(|(_, gap)| *gap).unwrap_or((0, u16::MAX));
         if let Some(rest) = self.again.get_mut(closest..) {
+            if let ([a, b, ..], true) = (&mut *rest, gap < u16::MAX) {
+                b.first = a.first;
+            }
             drop_first(rest);
         }
     }
 
     /// When the segment that ends at `end` was sent last; `again`: that was not the first time.
-    pub(crate) fn time_of(&self, end: SeqNum, again: bool) -> Option<u16> {
+    pub(crate) fn time_of(&self, end: SeqNum, again: bool) -> Option<Sent> {
         if again { self.time_of_repetition(end) } else { self.time_of_first(end) }
     }
 
-    fn time_of_first(&self, end: SeqNum) -> Option<u16> {
+    fn time_of_first(&self, end: SeqNum) -> Option<Sent> {
         let mut start = self.start;
         for run in self.runs() {
             if end.le(run.end) {
                 let span = u32::from(run.last.wrapping_sub(run.first));
                 if span == 0 || end == run.end {
-                    return Some(run.last);
+                    return Some(Sent::at(run.last, end));
                 }
                 // Scaled so that the product fits.
                 let (part, whole) = ((end - start) >> 6, (run.end - start) >> 6);
                 let gone = (span * part.min(0xffff)).checked_div(whole).unwrap_or(span);
-                return Some(run.first.wrapping_add(gone.min(span) as u16));
+                let likely = run.first.wrapping_add(gone.min(span) as u16);
+                return Some(Sent { earliest: run.first, latest: run.last, likely, next: end });
             }
             start = run.end;
         }
         None
     }
 
-    fn time_of_repetition(&self, end: SeqNum) -> Option<u16> {
+    fn time_of_repetition(&self, end: SeqNum) -> Option<Sent> {
         let used = self.again.get(..usize::from(self.used_again)).unwrap_or_default();
         let mut found = None;
         // The latest entry that reaches so far, unless the one before it does too, and belongs to the same ascent.
@@ -182,7 +213,7 @@ impl SendLog {
                 continue;
             }
             let before = place.checked_sub(1).and_then(|before| used.get(before));
-            found = Some(entry.time);
+            found = Some(Sent { earliest: entry.first, ..Sent::at(entry.last, entry.next) });
             if before.is_none_or(|before| before.end.ge(entry.end)) {
                 break;
             }

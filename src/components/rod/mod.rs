@@ -17,7 +17,7 @@ mod scoreboard;
 mod send;
 
 #[cfg(rack)]
-pub(crate) use log::SendLog;
+pub(crate) use log::{SendLog, Sent};
 #[cfg(rack)]
 pub(crate) use rack::on_probe_timer;
 pub(crate) use receive::{

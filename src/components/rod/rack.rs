@@ -21,6 +21,8 @@ impl Rack {
     const PROBE_WAS_OLD: u8 = 8;
     /// `dsack_round` is valid.
     const DSACKED: u8 = 16;
+    /// The latest sent segment was sent once.
+    const FIRST: u8 = 32;
 }
 
 /// RFC 8985 6.2, step 4: for how many recoveries a wider reordering window stays.
@@ -79,18 +81,26 @@ pub(super) fn on_delivery(pcb: Pcb<'_>, delivery: &Delivery, before: SeqNum) -> 
     for (end, again) in [(delivery.newest, false), (delivery.again, true)] {
         let Some(end) = end else { continue };
         let Some(time) = rod.time_sent(end, again) else { continue };
-        let rtt = now(pcb).wrapping_sub(time);
-        // In recovery nothing else is timed; what is SACKed tells as well.
-        if !again && pcb.has(Bit::IN_FAST_RECOVERY | Bit::RTO) && rod.is_exact(end) {
+        let rtt = now(pcb).wrapping_sub(time.likely);
+        // In recovery nothing else is timed; what is SACKed tells as well. An ACK of something sent again may cover what the peer
+        // has had for long, and is no sample.
+        if delivery.again.is_none() && pcb.has(Bit::IN_FAST_RECOVERY | Bit::RTO) && rod.is_exact(end) {
             rtt::on_sample(pcb, rtt.into());
         }
         // The ACK of a retransmission that comes too soon is that of the original.
         if again && (rtt < pcb.min_rtt() || u32::from(rtt) * 4 < u32::from(pcb.sa() as u16)) {
             continue;
         }
-        if !has(pcb, Rack::VALID) || is_after((time, end), (pcb.rack_time(), pcb.rack_end())) {
+        let both_first = !again && has(pcb, Rack::FIRST);
+        let later = if both_first {
+            end.gt(pcb.rack_end())
+        } else {
+            is_after((time.earliest, end), (pcb.rack_time(), pcb.rack_end()))
+        };
+        if !has(pcb, Rack::VALID) || later {
             set(&rod, Rack::VALID, true);
-            rod.set_rack_time(time);
+            set(&rod, Rack::FIRST, !again);
+            rod.set_rack_time(time.earliest);
             rod.set_rack_end(end);
             rod.set_rack_rtt(rtt);
         }
@@ -156,11 +166,15 @@ pub(super) fn detect_losses(pcb: Pcb<'_>) -> u32 {
     let delivered = highest_delivered(pcb);
     let end = if delivered.gt(pcb.rack_end()) { delivered } else { pcb.rack_end() };
     let lost = declare_lost(pcb, end, |seg, _| {
-        let Some(time) = log.time_sent(seg.end(), seg.is_marked(Mark::SentAgain)) else { return false };
-        if !is_after(latest, (time, seg.end())) {
+        let again = seg.is_marked(Mark::SentAgain);
+        let Some(time) = log.time_sent(seg.end(), again) else { return false };
+        // What was sent once was sent in order; else what is not known exactly is no evidence.
+        let before =
+            if has(pcb, Rack::FIRST) { time.next.lt(latest.1) } else { is_after(latest, (time.latest, seg.end())) };
+        if !before {
             return false;
         }
-        let left = patience - i32::from(now.wrapping_sub(time));
+        let left = patience - i32::from(now.wrapping_sub(time.likely));
         wait = wait.max(left);
         left <= 0
     });

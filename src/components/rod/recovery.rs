@@ -267,14 +267,16 @@ pub(super) fn quota(pipe: u32, ssthresh: u32, prr: &Reduction, delivered: u32, e
     }
 }
 
-/// a * b / c, rounded up, without 64-bit division: c is reduced to 16 bits, which errs by less than a part in 2^15.
+/// a * b / c, without 64-bit division: c is reduced to 16 bits, and the share of it to as many behind the point. That errs
+/// downwards, by a part in 2^11 as long as b is an eighth of c at least.
 fn proportion(a: u32, b: u32, c: u32) -> u32 {
     let shift = (16u32).saturating_sub(c.leading_zeros());
-    let (b, c) = (b >> shift, c >> shift);
     if b >= c {
         return a;
     }
-    let share = (b << 16).wrapping_add(c - 1).checked_div(c).unwrap_or(0);
+    let (b, c) = (b >> shift, (c >> shift) + 1);
+    let share = if shift == 0 { (b << 16).checked_div(c - 1) } else { (b << 16).checked_div(c) };
+    let share = share.unwrap_or(0);
     ((u64::from(a) * u64::from(share) + 0xffff) >> 16) as u32
 }
 

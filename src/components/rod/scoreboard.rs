@@ -10,7 +10,7 @@
 //! losses; SACKs are advice (RFC 2018 8), and what is left out costs a retransmission at most.
 
 use super::{Rod, own};
-use crate::pcb::{Bit, Mark, Pcb, Pick, Seg, transfer};
+use crate::pcb::{Bit, Mark, Pcb, Pick, Seg, Walk, transfer};
 use crate::wire::{MAX_SACKS, SeqNum};
 
 /// How many segments are looked at in one walk.
@@ -164,57 +164,46 @@ fn on_highest_block(pcb: Pcb<'_>, block: Block, delivery: &mut Delivery) {
     }
 }
 
-/// Marks a segment in `unacked` if it lies in the block.
-fn mark(pcb: Pcb<'_>, seg: Seg<'_>, block: Block, delivery: &mut Delivery) -> bool {
-    let inside = block.0.le(seg.seq()) && seg.end().le(block.1);
-    if inside && !seg.is_marked(Mark::Sacked) {
-        seg.set_mark(Mark::Sacked, true);
-        let rod = own(pcb);
-        rod.set_sacked(pcb.sacked().wrapping_add(seg.seq_len()));
-        leave_pipe(&rod, seg.seq_len());
-        delivery.add(seg);
+/// Marks a segment in `unacked` if it lies in the block. If none above it is marked, the highest run begins at `top`.
+fn mark(pcb: Pcb<'_>, seg: Seg<'_>, block: Block, top: SeqNum, delivery: &mut Delivery) -> Walk {
+    if seg.seq().ge(block.1) {
+        return Walk::Stop;
     }
-    inside
+    if block.0.gt(seg.seq()) || seg.end().gt(block.1) || seg.is_marked(Mark::Sacked) {
+        return Walk::On;
+    }
+    let (rod, end) = (own(pcb), seg.end());
+    let highest = pcb.sacked() == 0 || end.gt(pcb.sacked_end());
+    seg.set_mark(Mark::Sacked, true);
+    rod.set_sacked(pcb.sacked().wrapping_add(seg.seq_len()));
+    leave_pipe(&rod, seg.seq_len());
+    delivery.add(seg);
+    if !highest {
+        return Walk::On;
+    }
+    rod.set_sacked_end(end);
+    rod.set_sacked_top(top);
+    Walk::Mark
 }
 
-/// A block above the highest run; together with it, the run starts at `top`.
+/// A block above the highest run; together with it, the run starts at `top`. With a mark somewhere each segment is visited
+/// once; without, the walk to the block is bounded.
 fn mark_above(pcb: Pcb<'_>, block: Block, top: SeqNum, delivery: &mut Delivery) {
-    let mut queues = own(pcb);
-    let start = queues.highest_sacked().and_then(Seg::following);
-    let from_front = pcb.sacked() == 0;
-    let mut queues_of_front = own(pcb);
-    let unacked = queues_of_front.unacked();
-    let mut next = if from_front { unacked.front() } else { start };
-    // With a mark somewhere each segment is visited once; without, the walk to the block is bounded.
-    for _ in 0..MOST_VISITS {
-        let Some(seg) = next.filter(|seg| seg.seq().lt(block.1)) else { return };
-        if mark(pcb, seg, block, delivery) {
-            let rod = own(pcb);
-            rod.set_sacked_end(seg.end());
-            rod.set_sacked_top(top);
-            rod.set_highest_sacked(seg);
-        }
-        next = seg.following();
-    }
+    let behind_mark = pcb.sacked() > 0;
+    own(pcb).unacked().walk(behind_mark, MOST_VISITS, |seg| mark(pcb, seg, block, top, delivery));
 }
 
 /// A block that begins below the highest run.
 fn mark_from_front(pcb: Pcb<'_>, block: Block, delivery: &mut Delivery) {
-    let below = (block.0, if block.1.gt(pcb.sacked_end()) { pcb.sacked_end() } else { block.1 });
-    let mut queues = own(pcb);
-    let unacked = queues.unacked();
-    let mut next = unacked.front();
-    for _ in 0..MOST_VISITS {
-        let Some(seg) = next.filter(|seg| seg.seq().lt(below.1)) else { break };
-        mark(pcb, seg, below, delivery);
-        next = seg.following();
-    }
-    if block.1.ge(pcb.sacked_top()) {
+    let known_end = (pcb.sacked() > 0).then(|| pcb.sacked_end());
+    let below = known_end.filter(|end| block.1.gt(*end)).unwrap_or(block.1);
+    own(pcb).unacked().walk(false, MOST_VISITS, |seg| mark(pcb, seg, (block.0, below), block.0, delivery));
+    if known_end.is_some() && block.0.lt(pcb.sacked_top()) && block.1.ge(pcb.sacked_top()) {
         // It swallows the highest run.
         own(pcb).set_sacked_top(block.0);
     }
-    if block.1.gt(pcb.sacked_end()) {
-        mark_above(pcb, (pcb.sacked_end(), block.1), pcb.sacked_top(), delivery);
+    if below != block.1 {
+        mark_above(pcb, (below, block.1), pcb.sacked_top(), delivery);
     }
 }
 

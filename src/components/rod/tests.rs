@@ -1,5 +1,7 @@
 //! Reliable ordered delivery: the queues against models of them, round-trip times against RFC 6298.
 
+#[cfg(rack)]
+mod log;
 #[cfg(tcp_queue_ooseq)]
 mod reassembly;
 #[cfg(sack_recovery)]
