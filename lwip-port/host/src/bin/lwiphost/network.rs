@@ -1,0 +1,140 @@
+//! From the options of the command line to a device.
+
+use std::net::IpAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, OnceLock};
+
+use anyhow::{Context as _, Result, bail};
+use lwip_host::device::{
+    Capabilities, Device, Loopback, Medium, PacketSocket, StreamDevice, Traffic, TunTap, TunTapSettings,
+};
+use lwip_host::link::{Link, LinkCounters};
+use lwip_host::netns::{KERNEL_V4, KERNEL_V6, Namespace};
+use lwip_host::pcap::Recorder;
+
+use crate::cli::{DeviceSpec, NetworkOptions};
+
+/// Frames that a device in memory holds.
+const QUEUE: usize = 1024;
+const DEFAULT_MTU: u16 = 1500;
+
+/// A device with all that the options put around it, and who watches over it.
+pub struct Network {
+    pub device: Box<dyn Device>,
+    pub watch: Watch,
+}
+
+/// What is still to be told of a network when the stack has its device.
+pub struct Watch {
+    link: Option<Arc<LinkCounters>>,
+    recording: Option<Arc<OnceLock<std::io::Error>>>,
+    /// The far end, if `--device exec:` started it. It ends with us.
+    _far_end: Option<FarEnd>,
+}
+
+struct FarEnd(Child);
+
+impl Drop for FarEnd {
+    fn drop(&mut self) {
+        // It has seen the end of its input; what does not end by that is ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The device that the options name, or that of the namespace that the process has entered.
+pub fn open(options: &NetworkOptions, namespace: Option<&Namespace>) -> Result<Network> {
+    let (device, far_end) = bare(options, namespace)?;
+    surround(device, options, far_end)
+}
+
+fn surround(device: Box<dyn Device>, options: &NetworkOptions, far_end: Option<FarEnd>) -> Result<Network> {
+    let (sending, receiving) = options.link.impairments();
+    let mut watch = Watch { link: None, recording: None, _far_end: far_end };
+    let mut device = device;
+    if !(sending.is_none() && receiving.is_none()) {
+        let seed = options.link.seed.unwrap_or_else(rand::random);
+        eprintln!("link emulator: --seed {seed} repeats this");
+        let link = Link::new(device, sending, receiving, seed);
+        watch.link = Some(link.counters());
+        device = Box::new(link);
+    }
+    if let Some(file) = &options.pcap {
+        let recorder =
+            Recorder::create(device, file).with_context(|| format!("cannot record to {}", file.display()))?;
+        watch.recording = Some(recorder.failure());
+        device = Box::new(recorder);
+    }
+    Ok(Network { device, watch })
+}
+
+fn memory(options: &NetworkOptions) -> Capabilities {
+    Capabilities { medium: Medium::Ethernet, mtu: options.mtu.unwrap_or(DEFAULT_MTU).into() }
+}
+
+type Bare = (Box<dyn Device>, Option<FarEnd>);
+
+fn bare(options: &NetworkOptions, namespace: Option<&Namespace>) -> Result<Bare> {
+    if let Some(namespace) = namespace {
+        let kernel: [(IpAddr, u8); 2] = [(KERNEL_V4.0.into(), KERNEL_V4.1), (KERNEL_V6.0.into(), KERNEL_V6.1)];
+        // RFC 8200 5: no IPv6 on a link whose MTU is smaller; the kernel takes its address away.
+        let used = if options.mtu.is_some_and(|mtu| mtu < 1280) { &kernel[..1] } else { &kernel[..] };
+        let tap = namespace.tap(options.mtu, used).context("no TAP device in the namespace")?;
+        return Ok((Box::new(tap), None));
+    }
+    let Some(spec) = &options.device else {
+        bail!("which network? --netns makes one for this command alone; --device names one (see --help)");
+    };
+    let settings = |name: &str| TunTapSettings { name: Some(name.to_owned()), mtu: options.mtu, ..Default::default() };
+    let device: Box<dyn Device> = match spec {
+        DeviceSpec::Tap(name) => {
+            Box::new(TunTap::tap(&settings(name)).with_context(|| format!("no TAP device {name}{TAP_ADVICE}"))?)
+        }
+        DeviceSpec::Tun(name) => {
+            Box::new(TunTap::tun(&settings(name)).with_context(|| format!("no TUN device {name}{TAP_ADVICE}"))?)
+        }
+        DeviceSpec::Packet(name) => Box::new(packet(name, Traffic::Incoming)?),
+        DeviceSpec::Loopback => Box::new(Loopback::new(memory(options), QUEUE)),
+        DeviceSpec::Stdio => Box::new(StreamDevice::stdio(memory(options)).context("standard input and output")?),
+        DeviceSpec::Exec(command) => return exec(command, memory(options)),
+    };
+    Ok((device, None))
+}
+
+const TAP_ADVICE: &str = " (it takes root, or an interface that was made for this user: ip tuntap add dev NAME mode tap user \
+                          $USER; or --netns)";
+
+/// The interface itself.
+pub fn packet(name: &str, traffic: Traffic) -> Result<PacketSocket> {
+    PacketSocket::open(name, traffic)
+        .with_context(|| format!("no packet socket on {name} (it takes root, or CAP_NET_RAW: setcap cap_net_raw+ep)"))
+}
+
+/// Starts a command that has the far end of the wire as its standard input and output.
+fn exec(command: &str, capabilities: Capabilities) -> Result<Bare> {
+    let (near, far) = UnixStream::pair().context("no socket pair")?;
+    let input: OwnedFd = far.try_clone().context("no socket pair")?.into();
+    let output: OwnedFd = far.into();
+    let child = Command::new("sh")
+        .args(["-c", command])
+        .stdin(Stdio::from(input))
+        .stdout(Stdio::from(output))
+        .spawn()
+        .with_context(|| format!("cannot start {command}"))?;
+    let device = StreamDevice::socket(near, capabilities).context("the socket pair")?;
+    Ok((Box::new(device), Some(FarEnd(child))))
+}
+
+impl Watch {
+    /// What there is to say at the end.
+    pub fn report(&self) {
+        if let Some(counters) = &self.link {
+            eprintln!("link emulator: sent {}; received {}", counters.sending(), counters.receiving());
+        }
+        if let Some(error) = self.recording.as_ref().and_then(|failure| failure.get()) {
+            eprintln!("the recording is not complete: {error}");
+        }
+    }
+}
