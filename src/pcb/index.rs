@@ -4,7 +4,7 @@
 //! put a PCB on a list by the TCP_REG macro (lwIP's unit tests do): that changes the head of the list, which is how
 //! [`sync`] notices, at the price of two comparisons for each segment.
 
-use super::table::{BUCKETS, NONE, entry, number_of};
+use super::table::{BUCKETS, Link, NONE};
 use super::{Core, List, Pcb, State};
 use crate::ffi::bindings::tcp_pcb;
 use crate::ffi::config;
@@ -12,7 +12,7 @@ use crate::ffi::ip::Addr;
 use core::ptr::null_mut;
 
 /// The first entry of each bucket.
-static mut HEADS: [u16; BUCKETS] = [NONE; BUCKETS];
+static mut HEADS: [Link; BUCKETS] = [None; BUCKETS];
 
 /// The heads of the lists of active and TIME-WAIT PCBs when the index last agreed with them.
 static mut SEEN: [*mut tcp_pcb; 2] = [null_mut(); 2];
@@ -57,9 +57,9 @@ impl<'c> Tuple<'c> {
     }
 }
 
-fn head(bucket: u16) -> *mut u16 {
+fn head(bucket: u16) -> *mut Link {
     // SAFETY: in bounds: BUCKETS is a power of two.
-    unsafe { (&raw mut HEADS).cast::<u16>().add(usize::from(bucket) & (BUCKETS - 1)) }
+    unsafe { (&raw mut HEADS).cast::<Link>().add(usize::from(bucket) & (BUCKETS - 1)) }
 }
 
 impl Core {
@@ -68,9 +68,9 @@ impl Core {
     pub(crate) fn lookup<'c>(&'c self, tuple: &Tuple<'_>, netif_index: u8) -> Option<Pcb<'c>> {
         sync(self);
         // SAFETY: under (lock).
-        let mut number = unsafe { *head(tuple.bucket(self)) };
+        let mut next = unsafe { *head(tuple.bucket(self)) };
         let mut waiting = None;
-        while let Some(entry) = entry(number) {
+        while let Some(entry) = next {
             // SAFETY: (live): only living PCBs are in the index.
             let pcb = unsafe { self.handle_of(entry) };
             if (pcb.netif_idx() == 0 || pcb.netif_idx() == netif_index) && tuple.matches(pcb) {
@@ -79,8 +79,8 @@ impl Core {
                 }
                 waiting = Some(pcb);
             }
-            // SAFETY: an entry of the table, under (lock); chains end with NONE.
-            number = unsafe { (*entry.as_ptr()).chain };
+            // SAFETY: an entry of the table, under (lock).
+            next = unsafe { (*entry.as_ptr()).chain };
         }
         waiting
     }
@@ -137,14 +137,13 @@ pub(super) fn on_change(list: List, old: *mut tcp_pcb, new: *mut tcp_pcb) {
 /// Puts a PCB, which has its whole tuple, into the index, if it is not there.
 pub(super) fn insert(core: &Core, pcb: Pcb<'_>) {
     let entry = pcb.entry.as_ptr();
-    let number = number_of(pcb.as_ptr());
     // SAFETY: (live): its entry; under (lock).
     unsafe {
         if (*entry).bucket == NONE {
             let bucket = Tuple::of(pcb).bucket(core);
             (*entry).bucket = bucket + 1;
             (*entry).chain = *head(bucket);
-            *head(bucket) = number;
+            *head(bucket) = Some(pcb.entry);
         }
     }
 }
@@ -152,15 +151,14 @@ pub(super) fn insert(core: &Core, pcb: Pcb<'_>) {
 /// Takes a PCB out of the index, if it is there. It goes by the bucket that was noted: the tuple may have changed.
 pub(super) fn remove(pcb: Pcb<'_>) {
     let own = pcb.entry.as_ptr();
-    let number = number_of(pcb.as_ptr());
-    // SAFETY: (live): its entry; under (lock); chains end with NONE.
+    // SAFETY: (live): its entry; entries of the table, under (lock).
     unsafe {
         if (*own).bucket == NONE {
             return;
         }
         let mut link = head((*own).bucket - 1);
-        while let Some(next) = entry(*link) {
-            if number == *link {
+        while let Some(next) = *link {
+            if next == pcb.entry {
                 *link = (*own).chain;
                 break;
             }

@@ -19,6 +19,9 @@ pub(super) const BUCKETS: usize = ENTRIES.next_power_of_two();
 /// Entries are numbered from 1; this is none of them.
 pub(super) const NONE: u16 = 0;
 
+/// From an entry, or from where a chain begins, to the next entry of the chain.
+pub(super) type Link = Option<NonNull<Entry>>;
+
 /// One entry.
 #[derive(Clone, Copy)]
 pub(super) struct Entry {
@@ -27,7 +30,7 @@ pub(super) struct Entry {
     /// The bucket of the demultiplexing index that this PCB is in, counted from 1.
     pub(super) bucket: u16,
     /// The next entry of that bucket.
-    pub(super) chain: u16,
+    pub(super) chain: Link,
     /// When the connection has to be looked at, in milliseconds: see [`super::deadlines`].
     #[cfg(fine_timers)]
     pub(super) due: u32,
@@ -46,7 +49,7 @@ impl Entry {
     const NEW: Self = Self {
         generation: 0,
         bucket: NONE,
-        chain: NONE,
+        chain: None,
         #[cfg(fine_timers)]
         due: 0,
         #[cfg(fine_timers)]
