@@ -26,8 +26,8 @@
 #if LWIP_TCP_RUST_CUBIC && !LWIP_TCP_RUST_SACK
 #error "LWIP_TCP_RUST_CUBIC needs LWIP_TCP_RUST_SACK (lwipopts.h)"
 #endif
-#if (LWIP_TCP_RUST_PACING || LWIP_TCP_RUST_CWV) && !LWIP_TCP_RUST_SACK
-#error "LWIP_TCP_RUST_PACING and LWIP_TCP_RUST_CWV need LWIP_TCP_RUST_SACK (lwipopts.h)"
+#if (LWIP_TCP_RUST_PACING || LWIP_TCP_RUST_CWV || LWIP_TCP_RUST_ECN) && !LWIP_TCP_RUST_SACK
+#error "LWIP_TCP_RUST_PACING, LWIP_TCP_RUST_CWV and LWIP_TCP_RUST_ECN need LWIP_TCP_RUST_SACK (lwipopts.h)"
 #endif
 #if LWIP_TCP_RUST_BBR && !(LWIP_TCP_RUST_RACK && LWIP_TCP_RUST_PACING)
 #error "LWIP_TCP_RUST_BBR needs LWIP_TCP_RUST_RACK and LWIP_TCP_RUST_PACING (lwipopts.h)"
@@ -90,6 +90,28 @@ void lwip_tcp_rust_memcpy(void *dst, const void *src, u16_t len)
   MEMCPY(dst, src, len);
 }
 
+#if LWIP_TCP_RUST_ECN
+/* The ECN field of the next packet (RFC 3168 5): 0, or ECT(0). */
+static u8_t ecn_field;
+
+void lwip_tcp_rust_next_markable(u8_t markable)
+{
+  ecn_field = markable ? 2 : 0;
+}
+
+/* TOS or traffic class of the packet that is being processed. */
+u8_t lwip_tcp_rust_tos(void)
+{
+#if LWIP_IPV4 && LWIP_IPV6
+  return ip_current_is_v6() ? (u8_t)IP6H_TC(ip6_current_header()) : (u8_t)IPH_TOS(ip4_current_header());
+#elif LWIP_IPV4
+  return (u8_t)IPH_TOS(ip4_current_header());
+#else
+  return (u8_t)IP6H_TC(ip6_current_header());
+#endif
+}
+#endif
+
 err_t lwip_tcp_rust_ip_output(struct pbuf *p, const ip_addr_t *src, const ip_addr_t *dst, const struct tcp_pcb *pcb,
                               struct netif *netif)
 {
@@ -101,6 +123,9 @@ err_t lwip_tcp_rust_ip_output(struct pbuf *p, const ip_addr_t *src, const ip_add
     ttl = pcb->ttl;
     tos = pcb->tos;
   }
+#if LWIP_TCP_RUST_ECN
+  tos = (u8_t)((tos & ~3) | ecn_field);
+#endif
   err = ip_output_if(p, src, dst, ttl, tos, IP_PROTO_TCP, netif);
   NETIF_RESET_HINTS(netif);
   return err;

@@ -106,6 +106,14 @@ enum lwip_tcp_rust_presence { LWIP_TCP_RUST_CFG_LWIP_TCP = (LWIP_TCP != 0) };
 #define LWIP_TCP_RUST_BBR 0
 #endif
 
+/*
+ * LWIP_TCP_RUST_ECN: 1 negotiates explicit congestion notification (RFC 3168): routers that can mark packets instead of dropping
+ * them, and the window is reduced by less for a mark than for a loss (RFC 8511). Needs LWIP_TCP_RUST_SACK.
+ */
+#ifndef LWIP_TCP_RUST_ECN
+#define LWIP_TCP_RUST_ECN 0
+#endif
+
 /* LWIP_TCP_RUST_IW10: 1 starts with a window of ten segments (RFC 6928) instead of four (RFC 3390). */
 #ifndef LWIP_TCP_RUST_IW10
 #define LWIP_TCP_RUST_IW10 0
@@ -236,7 +244,7 @@ enum lwip_tcp_rust_switches {
   LWIP_TCP_RUST_CFG_LWIP_TIMERS = (LWIP_TIMERS && !LWIP_TIMERS_CUSTOM),
   LWIP_TCP_RUST_CFG_FINE_TIMERS = (LWIP_TCP_RUST_FINE_TIMERS != 0),
   LWIP_TCP_RUST_CFG_SACK_RECOVERY = (LWIP_TCP_RUST_SACK != 0),
-  LWIP_TCP_RUST_CFG_ECN = 0,
+  LWIP_TCP_RUST_CFG_ECN = (LWIP_TCP_RUST_ECN != 0),
   LWIP_TCP_RUST_CFG_CC_CHOICE = (LWIP_TCP_RUST_CUBIC || LWIP_TCP_RUST_BBR),
   LWIP_TCP_RUST_CFG_PACING = (LWIP_TCP_RUST_PACING != 0),
   LWIP_TCP_RUST_CFG_BBR = (LWIP_TCP_RUST_BBR != 0),
@@ -308,6 +316,10 @@ err_t lwip_tcp_rust_ip_output(struct pbuf *p, const ip_addr_t *src, const ip_add
 struct netif *lwip_tcp_rust_ip_route(const ip_addr_t *src, const ip_addr_t *dst);
 const ip_addr_t *lwip_tcp_rust_local_ip(struct netif *netif, const ip_addr_t *dst);
 u8_t lwip_tcp_rust_to_many(void);
+#if LWIP_TCP_RUST_ECN
+u8_t lwip_tcp_rust_tos(void);
+void lwip_tcp_rust_next_markable(u8_t markable);
+#endif
 u16_t lwip_tcp_rust_chksum(struct pbuf *p, const ip_addr_t *src, const ip_addr_t *dst);
 u32_t lwip_tcp_rust_rand(void);
 void lwip_tcp_rust_assert(u8_t what);

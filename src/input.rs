@@ -296,6 +296,8 @@ fn passive_open(pcb: Pcb<'_>, listener: Listener<'_>, segment: &Segment) {
 
 /// The options of a SYN.
 fn take_syn_options(pcb: Pcb<'_>, segment: &Segment) {
+    #[cfg(ecn)]
+    cc::ecn::on_syn(pcb, segment.header.flags);
     let shift = cm::on_syn_options(pcb, &segment.options);
     #[cfg(lwip_wnd_scale)]
     if let Some(shift) = shift {
@@ -459,6 +461,8 @@ fn on_segment_in_synchronized(core: &mut Core, id: PcbId, segment: &mut Segment,
         cm::on_heard(pcb, core.ticks());
         flow_control::on_heard(pcb);
         take_timestamp(pcb, segment);
+        #[cfg(ecn)]
+        cc::ecn::on_segment(pcb, segment.header.flags, Packet::current(core).tos(), segment.seq_len > 0);
         let establishes = pcb.state() == State::SynRcvd;
         if establishes {
             match on_ack_in_syn_rcvd(core, id, segment) {
@@ -611,6 +615,8 @@ fn on_ack(pcb: Pcb<'_>, segment: &Segment, news: &mut News) -> Verdict {
     if !ack.within(oldest, (pcb.snd_nxt() - oldest).wrapping_add(1)) {
         return Verdict::Challenge;
     }
+    #[cfg(ecn)]
+    cc::ecn::on_ack(pcb, segment.header.flags, ack);
     let same_edge = flow_control::on_window_announced(pcb, seq, ack, flow_control::scaled(pcb, wnd));
     #[cfg(sack_recovery)]
     let with_sacks = rod::uses_sack(pcb);

@@ -229,7 +229,11 @@ fn send_queued(core: &mut Core, id: PcbId, netif: Netif, window: crate::ffi::Wnd
         if !seg.seg().is_busy() {
             finish_header(pcb, &mut seg, netif);
             tcp_stat!(xmit);
+            #[cfg(ecn)]
+            let markable = seg.seg().len() > 0 && seg.seg().seq().ge(pcb.snd_nxt());
             let route = Route::of(pcb, netif);
+            #[cfg(ecn)]
+            let route = route.markable(congestion_control::ecn::may_be_marked(pcb, markable));
             sent = core.ip_output(&seg.pbuf(), &route);
         }
         let pcb = core.get(id).ok_or(Error::CONN)?;
@@ -270,6 +274,12 @@ fn finish_header(pcb: Pcb<'_>, seg: &mut SegBox, netif: Netif) {
     rod::on_ack_built(pcb);
     rod::on_timing(pcb, seg.seg().seq(), pcb.core().clock(), !again);
     debug(Event::SegmentSent, seg.seg().seq().raw(), seg.seg().end().raw());
+    #[cfg(ecn)]
+    {
+        let (segment, new) = (seg.seg(), is_new(pcb, seg.seg(), again));
+        let flags = congestion_control::ecn::flags_to_send(pcb, segment.flags().has(Flags::SYN), new);
+        segment.set_flags(segment.flags().without(Flags::ECE | Flags::CWR) | flags);
+    }
     let options = OptionSet(seg.seg().options());
     let mut writer = WordWriter::new(seg.options_mut());
     options.write(pcb, netif, &mut writer);
@@ -295,6 +305,13 @@ fn finish_header(pcb: Pcb<'_>, seg: &mut SegBox, netif: Netif) {
             crate::ffi::report_checksum_mismatch(seg, whole);
         }
     }
+}
+
+/// It has something that was not sent before.
+#[cfg(ecn)]
+fn is_new(pcb: Pcb<'_>, seg: crate::pcb::Seg<'_>, again: bool) -> bool {
+    // tcp_connect has counted the SYN as sent.
+    !again && (seg.flags().has(Flags::SYN) || (seg.seq_len() > 0 && pcb.snd_nxt().lt(seg.end())))
 }
 
 fn add_hooked_options(pcb: Pcb<'_>, seg: &mut SegBox, left: usize) {
@@ -327,7 +344,10 @@ impl Control {
                 seq,
                 ack: pcb.rcv_nxt(),
                 len: HEADER_LEN,
+                #[cfg(not(ecn))]
                 flags: Flags::ACK,
+                #[cfg(ecn)]
+                flags: Flags::ACK | congestion_control::ecn::flags_to_send(pcb, false, false),
                 wnd: flow_control::window_field(pcb, false),
             },
             options: OptionSet::of_connection(pcb),

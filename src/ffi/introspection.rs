@@ -4,6 +4,7 @@
 use super::bindings::tcp_pcb;
 #[cfg(cc_choice)]
 use crate::components::congestion_control::choose;
+use crate::components::congestion_control::report;
 use crate::components::rod::{Times, flight, times};
 use crate::pcb::{Bit, Core, Pcb};
 use core::ffi::c_char;
@@ -71,6 +72,14 @@ pub struct lwip_tcp_rust_info {
     pub spurious: u32,
     /// With LWIP_TCP_RUST_RACK: the shortest round trip, 0 before the first sample.
     pub min_rtt_ms: u32,
+    /// LWIP_TCP_RUST_CC_x: the congestion control.
+    pub congestion_control: u32,
+    /// With LWIP_TCP_RUST_PACING: octets per second that are sent at most, 0 if as fast as ACKs come.
+    pub pacing_rate: u32,
+    /// With BBR: octets per second that the path delivers, as far as is known; else 0.
+    pub delivery_rate: u32,
+    /// With LWIP_TCP_RUST_ECN: marks received, and marks of which the peer has told. Ends at 65535.
+    pub ecn_marks: u32,
 }
 
 /// Window scaling (RFC 7323), in `options`.
@@ -79,6 +88,9 @@ pub const LWIP_TCP_RUST_OPT_WND_SCALE: u8 = 1;
 pub const LWIP_TCP_RUST_OPT_TIMESTAMPS: u8 = 2;
 /// Selective acknowledgments (RFC 2018), in `options`.
 pub const LWIP_TCP_RUST_OPT_SACK: u8 = 4;
+
+/// Explicit congestion notification (RFC 3168), in `options`.
+pub const LWIP_TCP_RUST_OPT_ECN: u8 = 8;
 
 /// NewReno (RFC 5681, 6582), always there: for lwip_tcp_rust_set_congestion_control().
 pub const LWIP_TCP_RUST_CC_NEWRENO: u8 = 0;
@@ -134,7 +146,7 @@ pub unsafe extern "C" fn lwip_tcp_rust_info(pcb: *const tcp_pcb, info: *mut lwip
 
 fn describe(pcb: Pcb<'_>) -> lwip_tcp_rust_info {
     let Times { srtt, rttvar, rto } = times(pcb);
-    let flight = flight(pcb);
+    let (flight, report) = (flight(pcb), report(pcb));
     let syn = u32::from(pcb.lastack() != pcb.iss());
     lwip_tcp_rust_info {
         state: pcb.state() as u8,
@@ -164,6 +176,10 @@ fn describe(pcb: Pcb<'_>) -> lwip_tcp_rust_info {
         lost: flight.lost,
         spurious: flight.spurious,
         min_rtt_ms: flight.min_rtt,
+        congestion_control: report.algorithm.into(),
+        pacing_rate: report.pacing_rate,
+        delivery_rate: report.delivery_rate,
+        ecn_marks: report.ecn_marks.into(),
     }
 }
 
@@ -180,6 +196,10 @@ fn options(pcb: Pcb<'_>) -> u8 {
     #[cfg(lwip_tcp_sack_out)]
     if pcb.has(Bit::SACK) {
         options |= LWIP_TCP_RUST_OPT_SACK;
+    }
+    #[cfg(ecn)]
+    if crate::components::congestion_control::ecn::is_on(pcb) {
+        options |= LWIP_TCP_RUST_OPT_ECN;
     }
     let _ = pcb;
     options

@@ -277,6 +277,13 @@ impl<'a> Packet<'a> {
         unsafe { Netif::from_raw(c::ip_data.current_input_netif) }
     }
 
+    /// The TOS of IPv4, or the traffic class of IPv6.
+    #[cfg(ecn)]
+    pub(crate) fn tos(self) -> u8 {
+        // SAFETY: (lock)
+        unsafe { c::lwip_tcp_rust_tos() }
+    }
+
     /// Broadcast or multicast.
     pub(crate) fn is_to_many(self) -> bool {
         // SAFETY: (lock)
@@ -355,7 +362,12 @@ impl Core {
     /// A driver may hand a packet in at once, and with it call tcp_input, callbacks and all: hence `&mut self`, which
     /// ends every handle to a PCB.
     pub(crate) fn ip_output(&mut self, p: &Pbuf, route: &Route) -> Result {
-        let Route { src, dst, netif, pcb } = *route;
+        let Route { src, dst, netif, pcb, .. } = *route;
+        #[cfg(ecn)]
+        // SAFETY: as below.
+        unsafe {
+            c::lwip_tcp_rust_next_markable(route.markable.into())
+        };
         // SAFETY: (lock), (pbuf), (netif); `src`, `dst` and `pcb` are readable while the packet is built, since only
         // the driver below runs in between and the addresses lie in the PCB's pool, which is never unmapped.
         from_err_t(unsafe { c::lwip_tcp_rust_ip_output(p.as_ptr(), src, dst, pcb, netif.as_ptr()) })
@@ -368,17 +380,39 @@ pub(crate) struct Route {
     dst: *const c::ip_addr_t,
     netif: Netif,
     pcb: *const c::tcp_pcb,
+    #[cfg(ecn)]
+    markable: bool,
 }
 
 impl Route {
     /// A packet of a connection.
     pub(crate) fn of(pcb: Pcb<'_>, netif: Netif) -> Self {
-        Self { src: pcb.local_ip().as_ptr(), dst: pcb.remote_ip().as_ptr(), netif, pcb: pcb.as_ptr() }
+        Self {
+            src: pcb.local_ip().as_ptr(),
+            dst: pcb.remote_ip().as_ptr(),
+            netif,
+            pcb: pcb.as_ptr(),
+            #[cfg(ecn)]
+            markable: false,
+        }
+    }
+
+    /// The packet may be marked on its way: ECT(0) (RFC 3168 5).
+    #[cfg(ecn)]
+    pub(crate) fn markable(self, markable: bool) -> Self {
+        Self { markable, ..self }
     }
 
     /// A packet between two addresses that need not be those of `pcb`.
     pub(crate) fn between(src: Addr<'_>, dst: Addr<'_>, netif: Netif, pcb: Option<Pcb<'_>>) -> Self {
-        Self { src: src.as_ptr(), dst: dst.as_ptr(), netif, pcb: pcb.map_or(null(), |pcb| pcb.as_ptr()) }
+        Self {
+            src: src.as_ptr(),
+            dst: dst.as_ptr(),
+            netif,
+            pcb: pcb.map_or(null(), |pcb| pcb.as_ptr()),
+            #[cfg(ecn)]
+            markable: false,
+        }
     }
 }
 

@@ -384,6 +384,14 @@ beside! {
         /// as of this time (low 16 bits of the millisecond).
         pace_time: u16, set_pace_time;
     }
+    CongestionControl if (ecn) {
+        /// What of ECN (RFC 3168) is under way: bits of its own.
+        ecn: u8, set_ecn;
+        /// Marks received, and marks reported by the peer.
+        ecn_marks: u16, set_ecn_marks;
+        /// SND.NXT when the last one was answered.
+        ecn_end: SeqNum, set_ecn_end;
+    }
     Rod if (rack) {
         /// RFC 8985 5.2: when, at the earliest, the latest sent segment of those that were delivered was sent (low 16 bits of the
         /// millisecond),
@@ -411,7 +419,7 @@ beside! {
 const _: () = {
     let integers = if cfg!(fine_timers) { 236 } else { 44 };
     // What congestion controllers remember comes on top.
-    let integers = integers + if cfg!(cc_choice) { 92 } else { 0 };
+    let integers = integers + if cfg!(cc_choice) { 92 } else { 0 } + if cfg!(ecn) { 8 } else { 0 };
     assert!(size_of::<table::Entry>() <= integers + 5 * size_of::<usize>());
 };
 

@@ -104,7 +104,7 @@ impl Seg<'_> {
         // SAFETY: (queue)
         unsafe {
             let header = self.header();
-            let kept = u16::from_be((*header)._hdrlen_rsvd_flags) & !0x3f;
+            let kept = u16::from_be((*header)._hdrlen_rsvd_flags) & !u16::from(Flags::from_bits(0xff).bits());
             (*header)._hdrlen_rsvd_flags = (kept | u16::from(flags.bits())).to_be();
         }
     }

@@ -24,10 +24,18 @@ impl Flags {
     pub const PSH: Self = Self(0x08);
     /// The acknowledgment field is significant.
     pub const ACK: Self = Self(0x10);
+    /// ECN-Echo (RFC 3168 6.1).
+    #[cfg(ecn)]
+    pub const ECE: Self = Self(0x40);
+    /// Congestion window reduced (RFC 3168 6.1).
+    #[cfg(ecn)]
+    pub const CWR: Self = Self(0x80);
+    /// Those of the octet that have a meaning.
+    const KNOWN: u8 = if cfg!(ecn) { 0xff } else { 0x3f };
 
-    /// The bits as they stand in octet 13 of the header; ECE and CWR are left out.
+    /// The bits as they stand in octet 13 of the header; ECE and CWR are left out without LWIP_TCP_RUST_ECN.
     pub const fn from_bits(bits: u8) -> Self {
-        Self(bits & 0x3f)
+        Self(bits & Self::KNOWN)
     }
 
     /// The same, back.

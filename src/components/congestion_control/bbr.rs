@@ -231,6 +231,11 @@ impl Bbr {
         a.get().max(b.get())
     }
 
+    /// What the path delivers.
+    pub(super) fn bandwidth(&self) -> u32 {
+        self.max_bw()
+    }
+
     /// BoundBWForModel().
     fn bw(&self) -> u32 {
         self.max_bw().min(self.bw_shortterm.get())
@@ -735,7 +740,7 @@ impl Bbr {
 
     /// The path has marked a packet, of which the draft says nothing: as much as losses above the threshold.
     #[cfg(ecn)]
-    pub(super) fn on_mark(&mut self, io: &Io, s: &Sample) {
+    pub(super) fn take_mark(&mut self, io: &Io, s: &Sample) {
         self.flags.set(Flags::LOSS_IN_ROUND, true);
         if self.state == State::Startup {
             self.flags.set(Flags::FULL_BW_REACHED, true);
@@ -920,6 +925,11 @@ impl Algorithm for Bbr {
         let mut io = io(cc);
         self.enter_rto(&mut io, cc.pipe());
         decide(cc, &io);
+    }
+
+    #[cfg(ecn)]
+    fn on_mark(&mut self, cc: &Cc<'_>) {
+        self.take_mark(&io(cc), &still(cc));
     }
 
     fn on_undone(&mut self, cc: &Cc<'_>) {

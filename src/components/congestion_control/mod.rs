@@ -15,6 +15,8 @@ pub(crate) struct Owner {
 mod bbr;
 #[cfg(cubic)]
 mod cubic;
+#[cfg(ecn)]
+pub(crate) mod ecn;
 mod newreno;
 #[cfg(pacing)]
 pub(crate) mod pacing;
@@ -96,6 +98,15 @@ trait Algorithm {
         }
         // The loss window of RFC 5681 3.1.
         cc.set_cwnd(cc.mss().into());
+        cc.set_bytes_acked(0);
+    }
+
+    /// The path has marked a packet of ours.
+    #[cfg(ecn)]
+    fn on_mark(&mut self, cc: &Cc<'_>) {
+        let ssthresh = self.reduced(cc, Cause::Mark);
+        cc.set_ssthresh(ssthresh);
+        cc.set_cwnd(cc.cwnd().min(ssthresh));
         cc.set_bytes_acked(0);
     }
 
@@ -281,6 +292,42 @@ pub(crate) fn choose(pcb: Pcb<'_>, number: u8) -> bool {
     }
 }
 
+/// What lwip_tcp_rust_info() says of congestion control; rates in octets per second.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Report {
+    pub(crate) algorithm: u8,
+    pub(crate) pacing_rate: u32,
+    pub(crate) delivery_rate: u32,
+    pub(crate) ecn_marks: u16,
+}
+
+/// See [`Report`].
+pub(crate) fn report(pcb: Pcb<'_>) -> Report {
+    #[cfg(not(cc_choice))]
+    let (algorithm, delivery_rate) = (0, 0);
+    #[cfg(cc_choice)]
+    let (algorithm, delivery_rate) = match pcb.control() {
+        Control::NewReno(_) => (0, 0),
+        #[cfg(cubic)]
+        Control::Cubic(_) => (1, 0),
+        #[cfg(bbr)]
+        Control::Bbr(bbr) => (2, bbr.bandwidth()),
+    };
+    let _ = pcb;
+    Report {
+        algorithm,
+        delivery_rate,
+        #[cfg(pacing)]
+        pacing_rate: pcb.pacing_rate(),
+        #[cfg(not(pacing))]
+        pacing_rate: 0,
+        #[cfg(ecn)]
+        ecn_marks: pcb.ecn_marks(),
+        #[cfg(not(ecn))]
+        ecn_marks: 0,
+    }
+}
+
 /// BBR learns from SACKs.
 #[cfg(bbr)]
 fn needs_no_sack(control: &Control) -> bool {
@@ -368,6 +415,13 @@ pub(crate) fn on_sample(pcb: Pcb<'_>, sample: &Sample) {
     let cc = own(pcb);
     with_algorithm!(cc, algorithm => algorithm.on_sample(&cc, sample));
     trace(pcb);
+}
+
+/// The path has marked packets; at most once in a round trip.
+#[cfg(ecn)]
+fn on_mark(pcb: Pcb<'_>) {
+    let cc = own(pcb);
+    with_algorithm!(cc, algorithm => algorithm.on_mark(&cc));
 }
 
 /// See [`Algorithm::on_restart`]; `idle` is in milliseconds.
