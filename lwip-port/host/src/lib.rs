@@ -6,3 +6,15 @@ pub(crate) mod ffi;
 pub mod link;
 pub mod netns;
 pub mod pcap;
+
+mod datagram;
+mod engine;
+mod interface;
+mod sync;
+mod tcp;
+
+pub use datagram::{Protocol, RawSocket, UdpSocket};
+pub use engine::{Engine, Handle, Stack};
+pub use ffi::{AddressState, InterfaceState, Keepalive, TcpInfo, TcpState};
+pub use interface::{Interface, InterfaceConfig};
+pub use tcp::{Incoming, OwnedReadHalf, OwnedWriteHalf, TcpListener, TcpStream};

@@ -1,0 +1,135 @@
+//! One TCP connection, seen from the thread of the stack.
+
+use super::Core;
+use crate::ffi::{Error, Id};
+use crate::tcp::Shared;
+use bytes::Bytes;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    shared: Arc<Shared>,
+    /// What did not fit any more.
+    head: Bytes,
+    finished: bool,
+    /// The socket is gone: close when everything is written.
+    dropped: bool,
+}
+
+impl Connection {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, head: Bytes::new(), finished: false, dropped: false }
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl Core {
+    /// Begins a connection; `shared` hears of its end.
+    pub(crate) fn connect(&mut self, shared: Arc<Shared>, from: Option<SocketAddr>, to: SocketAddr) {
+        let id = shared.id();
+        match self.lwip.tcp_connect(id, from, to) {
+            Ok(()) => {
+                self.connections.insert(id, Connection::new(shared));
+            }
+            Err(Error::Memory | Error::InUse) if from.is_none() => shared.fail(io::ErrorKind::AddrNotAvailable),
+            Err(error) => shared.fail(error.kind()),
+        }
+    }
+
+    /// Gives lwIP what was written, and takes note of what was read.
+    pub(crate) fn serve(&mut self, shared: &Shared) {
+        self.serve_connection(shared.id());
+    }
+
+    pub(super) fn serve_connection(&mut self, id: Id) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let read = connection.shared.take_read();
+        self.lwip.tcp_recved(id, read);
+        let mut written = 0;
+        loop {
+            if connection.head.is_empty() {
+                match connection.shared.next_chunk() {
+                    Some(chunk) => connection.head = chunk,
+                    None => break,
+                }
+            }
+            match self.lwip.tcp_write(id, &mut connection.head) {
+                Ok(0) | Err(_) => break,
+                Ok(length) => written += length,
+            }
+        }
+        let (nothing_left, wants_end) = connection.shared.took(written);
+        if nothing_left && wants_end && !connection.finished && !connection.dropped {
+            connection.finished = self.lwip.tcp_finish(id).is_ok();
+        }
+        if nothing_left && connection.dropped {
+            self.close(id);
+            return;
+        }
+        self.lwip.tcp_output(id);
+    }
+
+    /// The socket was dropped.
+    pub(crate) fn drop_socket(&mut self, id: Id, reset: bool) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let unread = connection.shared.discard_received();
+        if reset || unread || !connection.shared.is_open() {
+            self.abort(id);
+        } else {
+            connection.dropped = true;
+            self.serve_connection(id);
+        }
+    }
+
+    fn close(&mut self, id: Id) {
+        match self.lwip.tcp_close(id) {
+            // On `Poll` it is tried again.
+            Err(Error::Memory) => {}
+            Ok(_) | Err(_) => drop(self.connections.remove(&id)),
+        }
+    }
+
+    /// Resets a connection.
+    pub(crate) fn abort(&mut self, id: Id) {
+        self.lwip.tcp_abort(id);
+        self.connections.remove(&id);
+    }
+
+    pub(super) fn on_connected(&mut self, id: Id) {
+        if let (Some(connection), Ok((local, peer))) = (self.connections.get(&id), self.lwip.tcp_addresses(id)) {
+            connection.shared.connected(local, peer);
+        }
+    }
+
+    pub(super) fn on_received(&mut self, id: Id, data: Bytes) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let length = data.len();
+        if connection.dropped {
+            // RFC 9293 3.6: nobody will read it, and the peer has to be told.
+            self.abort(id);
+        } else if !connection.shared.received(data) {
+            // shutdown(Read): it is read, and forgotten.
+            self.lwip.tcp_recved(id, length);
+        }
+    }
+
+    pub(super) fn on_finished(&mut self, id: Id) {
+        if let Some(connection) = self.connections.get(&id) {
+            connection.shared.ended();
+        }
+    }
+
+    pub(super) fn on_failed(&mut self, id: Id, error: Error) {
+        let Some(connection) = self.connections.remove(&id) else { return };
+        match error {
+            Error::Closed => connection.shared.closed(),
+            Error::Reset if !connection.shared.is_open() => connection.shared.fail(io::ErrorKind::ConnectionRefused),
+            error => connection.shared.fail(error.kind()),
+        }
+    }
+}
