@@ -341,17 +341,16 @@ impl SegBox {
     /// Memory of a segment; without any, `p` is dropped.
     fn allocate(p: Pbuf, header: impl FnOnce(&Pbuf) -> *mut c::tcp_hdr, len: u16, options: u8) -> Option<Self> {
         // SAFETY: a function of wrapper.c; (lock) holds wherever a pbuf is handled.
-        let memory = unsafe { c::lwip_tcp_rust_memp_zalloc(c::memp_t_MEMP_TCP_SEG, size_of::<c::tcp_seg>() as u16) };
+        let memory = unsafe { c::lwip_tcp_rust_memp_malloc(c::memp_t_MEMP_TCP_SEG) };
         let ptr = NonNull::new(memory.cast::<c::tcp_seg>())?;
         let tcphdr = header(&p);
-        // SAFETY: new memory of a segment, all zero, which is valid; then all that (queue) asks for.
-        unsafe {
-            let seg = ptr.as_ptr();
-            store(&raw mut (*seg).tcphdr, tcphdr);
-            store(&raw mut (*seg).len, len);
-            store(&raw mut (*seg).flags, options);
-            store(&raw mut (*seg).p, p.into_raw());
-        }
+        // SAFETY: all zero is a valid segment.
+        let empty = unsafe { core::mem::zeroed() };
+        // Not all configurations have more fields than these.
+        #[allow(clippy::needless_update)]
+        let seg = c::tcp_seg { next: core::ptr::null_mut(), p: p.into_raw(), len, flags: options, tcphdr, ..empty };
+        // SAFETY: new memory of a segment, which gets all that (queue) asks for.
+        unsafe { store(ptr.as_ptr(), seg) };
         Some(Self(Seg { ptr, _queue: PhantomData }))
     }
 
