@@ -113,6 +113,7 @@ impl Core {
     }
 
     /// When the first connection has to be looked at.
+    #[cfg(any(lwip_timers, test))]
     pub(crate) fn first_deadline(&self) -> Option<u32> {
         at(1).map(due)
     }

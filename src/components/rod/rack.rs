@@ -191,11 +191,18 @@ pub(super) fn may_probe(pcb: Pcb<'_>) -> bool {
     pcb.state() >= State::Established
         && pcb.has(Bit::SACK)
         && nothing_lost
-        && pcb.sacked() == 0
+        && (pcb.sacked() == 0 || is_stuck(pcb))
         && pcb.sa() != 0
         && !pcb.unacked_is_empty()
         && !has(pcb, Rack::PROBED)
-        && !pcb.has(Bit::IN_FAST_RECOVERY | Bit::RTO)
+        && (!pcb.has(Bit::IN_FAST_RECOVERY) || is_stuck(pcb))
+        && !pcb.has(Bit::RTO)
+}
+
+/// In recovery, with all that is lost sent again: if that is lost, too, and the peer's window is full, nothing that is sent later
+/// will tell. Then a probe sends the first segment that is missing once more, long before the timeout.
+fn is_stuck(pcb: Pcb<'_>) -> bool {
+    pcb.has(Bit::IN_FAST_RECOVERY) && pcb.sacked() > 0
 }
 
 /// RFC 8985 7.2, TLP_calc_PTO: two round trips after the last transmission, of which one is the shortest, since what delayed ACKs
@@ -206,6 +213,9 @@ pub(super) fn probe_due_in(pcb: Pcb<'_>) -> u32 {
     let mut wait = srtt + u32::from(pcb.min_rtt());
     if pcb.pipe() <= pcb.mss().into() {
         wait = wait.max(srtt + config::DELAYED_ACK_MS);
+    }
+    if is_stuck(pcb) {
+        return wait;
     }
     let since = own(pcb).last_sent().map_or(0, |last| u32::from(now(pcb).wrapping_sub(last)));
     wait.saturating_sub(since).max(srtt / 4 + 1)
@@ -219,11 +229,16 @@ pub(crate) fn on_probe_timer(pcb: Pcb<'_>) {
     let (mut unsent, mut unacked) = queues.unsent_and_unacked();
     let fits = |seg: crate::pcb::Seg<'_>| seg.end() - pcb.lastack() <= pcb.snd_wnd().into();
     let new = unsent.front().filter(|seg| fits(*seg)).map(|seg| seg.end());
+    let stuck = is_stuck(pcb);
     if new.is_none() {
         let last = unacked.back().map(|seg| seg.seq());
         let mut octets = 0;
         transfer(&mut unacked, &mut unsent, |seg| {
-            if Some(seg.seq()) != last || seg.is_busy() {
+            let chosen = if stuck { !seg.is_marked(Mark::Sacked) } else { Some(seg.seq()) == last };
+            if octets > 0 {
+                return Pick::Stop;
+            }
+            if !chosen || seg.is_busy() {
                 return Pick::Leave;
             }
             octets = seg.seq_len();
@@ -235,7 +250,8 @@ pub(crate) fn on_probe_timer(pcb: Pcb<'_>) {
     }
     rod.set_tlp_end(new.unwrap_or(pcb.snd_nxt()));
     set(&rod, Rack::PROBED, true);
-    set(&rod, Rack::PROBE_WAS_OLD, new.is_none());
+    // The loss that recovery is about has been answered for already.
+    set(&rod, Rack::PROBE_WAS_OLD, new.is_none() && !stuck);
     rod.set_extra(1);
     rtt::restart_timer(pcb);
 }

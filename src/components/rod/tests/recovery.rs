@@ -548,3 +548,37 @@ fn a_flood_of_old_sacks_changes_nothing() {
     assert_eq!((sender.pcb().pipe(), sender.pcb().sacked(), sender.pcb().delivered()), before);
     sender.finish();
 }
+
+/// The same with nothing to send after it, so that nothing tells of the loss: a probe is sent long before the timeout.
+#[test]
+#[cfg(rack)]
+fn a_lost_retransmission_at_a_full_window_is_probed() {
+    let mut sender = Sender::new(5, 1000);
+    // A round trip is measured first.
+    sender.write(0, 100);
+    sender.send();
+    sender.wait(40);
+    sender.ack(100, &[]);
+    sender.write(100, 500);
+    own_cwnd(&sender, 6);
+    sender.send();
+    sender.wait(40);
+    sender.ack(100, &[(200, 600)]);
+    assert_eq!(sender.send(), [(100, 200)]);
+    assert_eq!(sender.pcb().timer(), Timer::Probe);
+    let due = sender.pcb().timer_due().wrapping_sub(sender.now);
+    assert!(due <= 100 && due < times(sender.pcb()).rto, "{due} ms");
+    let ssthresh = sender.pcb().ssthresh();
+    sender.wait(due);
+    sender.expire();
+    assert_eq!(sender.send(), [(100, 200)]);
+    assert!(is_in_recovery(sender.pcb()) && !sender.pcb().has(Bit::RTO));
+    sender.check().expect("the counts are right");
+    // One such probe; then the timeout.
+    assert_eq!(sender.pcb().timer(), Timer::Retransmission);
+    sender.wait(40);
+    sender.ack(600, &[]);
+    assert!(!is_in_recovery(sender.pcb()));
+    assert_eq!(sender.pcb().ssthresh(), ssthresh);
+    sender.finish();
+}
