@@ -48,7 +48,9 @@ enum lwip_tcp_rust_presence { LWIP_TCP_RUST_CFG_LWIP_TCP = (LWIP_TCP != 0) };
  * LWIP_TCP_RUST_FINE_TIMERS: 1 counts in milliseconds of sys_now() what TCP otherwise counts in ticks of 250 and 500 ms: the
  * retransmission timeout (RFC 6298: 1 s at first, then by the round trip), delayed ACKs and the persist timer. All connections
  * share one sys_timeout(), for the earliest deadline: give it room, MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 1).
- * Without that room, or with LWIP_TIMERS 0, deadlines are met by the next call of tcp_fasttmr() or tcp_slowtmr().
+ * Without that room, or with LWIP_TIMERS 0, deadlines are met by the next call of tcp_fasttmr() or tcp_slowtmr(). With
+ * LWIP_TCPIP_CORE_LOCKING a thread that sends out of silence does not wake the tcpip thread, which then learns of the new
+ * deadline with the next packet or tick.
  */
 #ifndef LWIP_TCP_RUST_FINE_TIMERS
 #define LWIP_TCP_RUST_FINE_TIMERS 0
