@@ -5,7 +5,8 @@
 //! * Losses are taken for congestion from 2 % on, as the draft has it, only if the round trip says that there is a queue (half as
 //!   long again as the shortest); else from 20 % on, since radio links lose as much by themselves. The draft's short-term model
 //!   follows the same rule.
-//! * A round trip as short as the shortest known confirms it: in milliseconds, equal is as good as it gets.
+//! * A round trip as short as the shortest known confirms it, in milliseconds equal is as good as it gets; and it ends ProbeRTT,
+//!   which has nothing more to learn.
 //! * `RS.tx_in_flight` is not logged for each packet: what was delivered or lost while a packet was on its way is what was in
 //!   flight when it was sent. `RS.lost` is what was lost in this round.
 
@@ -657,15 +658,17 @@ impl Bbr {
             Some(rs) => self.flight_when_sent(&rs),
             None => s.prior_in_flight.saturating_add(self.lost_in_round.get()),
         };
-        if !self.is_too_much(self.lost_in_round.get(), flight) {
+        let too_much = self.is_too_much(self.lost_in_round.get(), flight);
+        if !too_much && !self.flags.has(Flags::QUEUE) {
             return;
         }
+        // NoteLoss().
         if !self.flags.has(Flags::LOSS_IN_ROUND) {
             self.loss_round_delivered = s.delivered;
             self.save_upon_loss(io);
         }
         self.flags.set(Flags::LOSS_IN_ROUND, true);
-        if self.flags.has(Flags::BW_PROBE_SAMPLE) {
+        if too_much && self.flags.has(Flags::BW_PROBE_SAMPLE) {
             self.on_inflight_too_high(io, s, flight);
         }
     }
@@ -802,13 +805,14 @@ impl Bbr {
             self.flags.set(Flags::PROBE_RTT_ROUND_DONE, true);
         }
         if self.flags.has(Flags::PROBE_RTT_ROUND_DONE) {
-            self.check_probe_rtt_done(io, s);
+            let confirmed = s.rate.is_some_and(|rs| rs.interval <= self.min_rtt.into());
+            self.check_probe_rtt_done(io, s, confirmed);
         }
     }
 
     /// CheckProbeRTTDone(), ExitProbeRTT().
-    fn check_probe_rtt_done(&mut self, io: &mut Io, s: &Sample) {
-        let over = (s.now as u16).wrapping_sub(self.probe_rtt_done) as i16 > 0;
+    fn check_probe_rtt_done(&mut self, io: &mut Io, s: &Sample, confirmed: bool) {
+        let over = confirmed || (s.now as u16).wrapping_sub(self.probe_rtt_done) as i16 > 0;
         if !self.flags.has(Flags::PROBE_RTT_TIMED) || !over {
             return;
         }
@@ -833,7 +837,7 @@ impl Bbr {
         if self.state.is_probe_bw() {
             self.set_pacing_rate(io, 100);
         } else if self.state == State::ProbeRtt {
-            self.check_probe_rtt_done(io, s);
+            self.check_probe_rtt_done(io, s, false);
         }
     }
 
