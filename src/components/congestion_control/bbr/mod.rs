@@ -5,14 +5,17 @@
 //! * Losses are taken for congestion from 2 % on, as the draft has it, only if the round trip says that there is a queue (half as
 //!   long again as the shortest); else from 20 % on, since radio links lose as much by themselves. The draft's short-term model
 //!   follows the same rule.
+//! * A probe that went too high sets `inflight_longterm` to BBR.Beta of what was in flight, as CUBIC reduces its window, not to all
+//!   of it: beside CUBIC, in a queue of one BDP, the draft's rule leaves that a tenth of the link.
 //! * A round trip as short as the shortest known confirms it, in milliseconds equal is as good as it gets; and it ends ProbeRTT,
 //!   which has nothing more to learn.
 //! * `RS.tx_in_flight` is not logged for each packet: what was delivered or lost while a packet was on its way is what was in
-//!   flight when it was sent. `RS.lost` is what was lost in this round.
+//!   flight when it was sent. `RS.lost` is what was lost in this round or in the last.
+
+mod connection;
 
 use super::short::Short;
-use super::{Algorithm, Cause, Cc, RateSample, Sample};
-use crate::ffi::{Wnd, wnd};
+use super::{RateSample, Sample};
 
 /// BBR.LossThresh, in percent; without and with a queue.
 const LOSS_ALONE: u32 = 20;
@@ -152,6 +155,7 @@ pub(crate) struct Bbr {
     bw_probe_up_acked: Short,
     probe_up_acked_per_inc: Short,
     lost_in_round: Short,
+    lost_in_last_round: Short,
     /// 0: none known.
     min_rtt: u16,
     probe_rtt_min_delay: u16,
@@ -308,7 +312,7 @@ impl Bbr {
             self.check_drain_done(io, s, round_start);
             self.update_probe_bw_cycle(io, s, &Round { start: round_start, bw, app_limited });
             if round_start {
-                self.lost_in_round = Short::default();
+                self.lost_in_last_round = core::mem::take(&mut self.lost_in_round);
             }
             let expired = self.update_min_rtt(&rs, s);
             self.check_probe_rtt(io, s, round_start, expired);
@@ -343,7 +347,7 @@ impl Bbr {
 
     fn note_queue(&mut self, rs: &RateSample) {
         let shortest = u32::from(self.min_rtt);
-        self.flags.set(Flags::QUEUE, self.min_rtt != 0 && rs.interval * 2 > shortest * 3 + 2);
+        self.flags.set(Flags::QUEUE, self.min_rtt != 0 && rs.interval * 4 > shortest * 5 + 8);
     }
 
     /// UpdateLatestDeliverySignals().
@@ -449,7 +453,7 @@ impl Bbr {
         }
         let flight = self.inflight_latest.get().saturating_add(self.lost_in_round.get());
         let many = self.lost_in_round.get() >= io.mss.saturating_mul(6);
-        if io.recovering && round_start && many && self.is_too_much(self.lost_in_round.get(), flight) {
+        if io.recovering && round_start && many && self.is_too_much(self.lost(), flight) {
             self.undo_state = Undo::Startup;
             self.flags.set(Flags::FULL_BW_REACHED, true);
             let bdp = self.bdp_multiple(self.max_bw(), 100, io);
@@ -609,7 +613,7 @@ impl Bbr {
         }
         let Some(rs) = s.rate else { return false };
         let flight = self.flight_when_sent(&rs);
-        if self.inflight_longterm != Short::INFINITY && !self.is_too_much(self.lost_in_round.get(), flight) {
+        if self.inflight_longterm != Short::INFINITY && !self.is_too_much(self.lost(), flight) {
             self.inflight_longterm = Short::of(self.inflight_longterm.get().max(flight));
             if self.state == State::Up {
                 self.probe_longterm_upward(io, s, round.start);
@@ -639,7 +643,12 @@ impl Bbr {
 impl Bbr {
     /// What was in flight when the packet was sent that is acknowledged now: it has been delivered since, or is lost.
     fn flight_when_sent(&self, rs: &RateSample) -> u32 {
-        rs.delivered.saturating_add(self.lost_in_round.get())
+        rs.delivered.saturating_add(self.lost())
+    }
+
+    /// What was lost in a round trip.
+    fn lost(&self) -> u32 {
+        self.lost_in_round.get().max(self.lost_in_last_round.get())
     }
 
     /// IsInflightTooHigh().
@@ -658,7 +667,7 @@ impl Bbr {
             Some(rs) => self.flight_when_sent(&rs),
             None => s.prior_in_flight.saturating_add(self.lost_in_round.get()),
         };
-        let too_much = self.is_too_much(self.lost_in_round.get(), flight);
+        let too_much = self.is_too_much(self.lost(), flight);
         if !too_much && !self.flags.has(Flags::QUEUE) {
             return;
         }
@@ -679,7 +688,7 @@ impl Bbr {
         self.flags.set(Flags::BW_PROBE_SAMPLE, false);
         if !self.flags.has(Flags::APP_LIMITED) {
             let target = self.bdp_multiple(self.bw(), 100, io).min(io.cwnd);
-            self.inflight_longterm = Short::of(flight.max(percent(target, BETA)));
+            self.inflight_longterm = Short::of(percent(flight, BETA).max(percent(target, BETA)));
         }
         if self.state == State::Up {
             self.undo_state = Undo::Up;
@@ -873,88 +882,5 @@ impl Bbr {
             State::Startup | State::Drain => u32::MAX,
         };
         io.cwnd = io.cwnd.min(cap.min(self.inflight_shortterm.get()).max(min_pipe(io)));
-    }
-}
-
-/// What BBR sees of a connection.
-fn io(cc: &Cc<'_>) -> Io {
-    Io {
-        cwnd: cc.cwnd().into(),
-        pacing_rate: cc.pacing_rate(),
-        mss: u32::from(cc.mss()).max(1),
-        initial_cwnd: super::initial_window(cc.mss().into()),
-        recovering: cc.has(crate::pcb::Bit::IN_FAST_RECOVERY | crate::pcb::Bit::RTO),
-        random: cc.core().random(),
-    }
-}
-
-fn decide(cc: &Cc<'_>, io: &Io) {
-    cc.set_cwnd(wnd(io.cwnd.max(io.mss)));
-    super::pacing::set_rate(cc, io.pacing_rate.max(io.mss));
-}
-
-/// The state of the connection without news.
-fn still(cc: &Cc<'_>) -> Sample {
-    Sample {
-        now: cc.core().clock(),
-        newly_delivered: 0,
-        newly_lost: 0,
-        prior_in_flight: cc.pipe(),
-        in_flight: cc.pipe(),
-        delivered: cc.delivered(),
-        rate: None,
-    }
-}
-
-impl Algorithm for Bbr {
-    fn on_ack(&mut self, _cc: &Cc<'_>, _ack: &super::Ack) {}
-
-    fn reduced(&mut self, cc: &Cc<'_>, _cause: Cause) -> Wnd {
-        cc.ssthresh()
-    }
-
-    fn on_fast_retransmit(&mut self, cc: &Cc<'_>) {
-        self.enter_recovery(&io(cc));
-    }
-
-    fn on_partial_ack(&mut self, _cc: &Cc<'_>, _acked: Wnd) {}
-
-    fn on_recovered(&mut self, cc: &Cc<'_>) {
-        let mut io = io(cc);
-        self.restore_cwnd(&mut io);
-        decide(cc, &io);
-    }
-
-    fn on_timeout(&mut self, cc: &Cc<'_>) {
-        let mut io = io(cc);
-        self.enter_rto(&mut io, cc.pipe());
-        decide(cc, &io);
-    }
-
-    #[cfg(ecn)]
-    fn on_mark(&mut self, cc: &Cc<'_>) {
-        self.take_mark(&io(cc), &still(cc));
-    }
-
-    fn on_undone(&mut self, cc: &Cc<'_>) {
-        let mut io = io(cc);
-        self.undo(&mut io, &still(cc));
-        decide(cc, &io);
-    }
-
-    fn on_sample(&mut self, cc: &Cc<'_>, sample: &Sample) {
-        let mut io = io(cc);
-        self.update(&mut io, sample);
-        decide(cc, &io);
-    }
-
-    fn on_restart(&mut self, cc: &Cc<'_>, _idle: u32) {
-        let mut io = io(cc);
-        self.restart_from_idle(&mut io, &still(cc));
-        decide(cc, &io);
-    }
-
-    fn on_app_limited(&mut self, cc: &Cc<'_>) {
-        self.mark_app_limited(cc.delivered(), cc.pipe());
     }
 }
