@@ -1,7 +1,11 @@
 //! Congestion control against RFC 5681, RFC 6582 and RFC 3465.
 
+#[cfg(bbr)]
+mod bbr;
 #[cfg(cubic)]
 mod cubic;
+#[cfg(ecn)]
+mod ecn;
 
 use super::*;
 use crate::components::{connection_management as cm, flow_control, rod};

@@ -477,6 +477,13 @@ impl Bbr {
     }
 }
 
+#[cfg(test)]
+impl Bbr {
+    pub(super) fn state(&self) -> State {
+        self.state
+    }
+}
+
 /// What `MIN_PIPE` comes to in octets.
 fn min_pipe(io: &Io) -> u32 {
     io.mss.saturating_mul(MIN_PIPE)
