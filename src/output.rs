@@ -259,7 +259,19 @@ fn may_send(pcb: Pcb<'_>, front: &rod::Front) -> bool {
         || pcb.has(Bit::IN_FAST_RECOVERY | Bit::MEMORY_ERROR)
         || pcb.snd_buf() == 0
         || (cfg!(sack_recovery) && front.seq.lt(pcb.snd_nxt()))
+        || is_probe(pcb)
         || u32::from(pcb.snd_queuelen()) >= config::TCP_SND_QUEUELEN
+}
+
+/// A loss probe, or the first retransmission of a recovery, is due whatever its size.
+fn is_probe(pcb: Pcb<'_>) -> bool {
+    #[cfg(sack_recovery)]
+    return rod::uses_sack(pcb) && pcb.extra() > 0;
+    #[cfg(not(sack_recovery))]
+    {
+        let _ = pcb;
+        false
+    }
 }
 
 /// Fills in what a queued segment gets when it is sent: acknowledgment, window, options, checksum.
