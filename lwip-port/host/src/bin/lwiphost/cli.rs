@@ -16,7 +16,8 @@ pub const NO_NETWORK: u8 = 3;
 ///
 /// The quickest way to see it work, without root and without touching your network:
 ///
-///   lwiphost tcpdump --netns --run 'ping -c 1 $LWIP4'
+///   lwiphost server --netns --run 'ping -c 3 $LWIP4; curl -s telnet://$LWIP4:6969'
+///   lwiphost loopback --bytes 100M --drop-chance 1%
 #[derive(Parser, Debug)]
 #[command(name = "lwiphost", version, max_term_width = 110, verbatim_doc_comment)]
 #[command(
@@ -33,8 +34,22 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    /// Answer ping, and serve small services (echo, discard, chargen, hello) until Ctrl-C
+    Server(ServerOptions),
+    /// Connect to a port: standard input goes there, what comes from there goes to standard output
+    Client(ClientOptions),
+    /// Send ICMP echo requests, as ping(8) does
+    Ping(PingOptions),
+    /// Fetch a page by HTTP/1.1
+    HttpGet(HttpGetOptions),
     /// Print every frame on an interface: ARP, IPv4, IPv6, ICMP, UDP, TCP
     Tcpdump(TcpdumpOptions),
+    /// Server and client in one, over a wire in memory: no privilege, and the data is checked
+    Loopback(LoopbackOptions),
+    /// Measure the throughput to or from an iperf (version 2) elsewhere
+    Iperf(IperfOptions),
+    /// Show the connections of a running `lwiphost server`, once a second
+    Stat(StatOptions),
 }
 
 /// Where the stack is plugged in, and what the wire does to frames. The same for every command.
@@ -45,8 +60,9 @@ pub struct NetworkOptions {
     #[arg(long, global = true, help_heading = "Network", conflicts_with = "device")]
     pub netns: bool,
 
-    /// With --netns: run this shell command in the namespace once the stack is up, and end with its exit status. $LWIP4 and
-    /// $LWIP6 are the stack's addresses, $KERNEL4 and $KERNEL6 the kernel's
+    /// Run this shell command, with --netns in the namespace, once the stack is up. `server` ends with it, and with its exit
+    /// status; other commands end it when they end. $LWIP4 and $LWIP6 are the stack's addresses, $KERNEL4 and $KERNEL6 the
+    /// kernel's
     #[arg(long, global = true, value_name = "COMMAND", help_heading = "Network")]
     pub run: Option<String>,
 
@@ -157,6 +173,57 @@ pub struct LinkOptions {
 }
 
 #[derive(Args, Debug)]
+pub struct ServerOptions {
+    /// Do not print the counters
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ClientOptions {
+    /// The address or name to connect to
+    pub host: String,
+    /// The TCP port
+    pub port: u16,
+    /// How long to wait for the connection
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
+    pub timeout: Duration,
+}
+
+#[derive(Args, Debug)]
+pub struct PingOptions {
+    /// The address or name to ping
+    pub host: String,
+    /// How many requests to send
+    #[arg(short, long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+    pub count: u16,
+    /// The time between two requests
+    #[arg(short, long, value_name = "TIME", value_parser = duration, default_value = "1s")]
+    pub interval: Duration,
+    /// Octets of data in each
+    #[arg(short, long, default_value_t = 56, value_parser = clap::value_parser!(u16).range(..=65_000))]
+    pub size: u16,
+    /// How long to wait for the last answer
+    #[arg(short = 'W', long, value_name = "TIME", value_parser = duration, default_value = "2s")]
+    pub timeout: Duration,
+}
+
+#[derive(Args, Debug)]
+pub struct HttpGetOptions {
+    /// For example http://192.0.2.1:8000/index.html, or http://[fd6c:7769:7000::1]/
+    pub url: String,
+    /// Write the body to this file
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Only ask for the headers
+    #[arg(short = 'I', long)]
+    pub head: bool,
+    /// How long to wait for the connection, and for each piece of the answer
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
+    pub timeout: Duration,
+}
+
+#[derive(Args, Debug)]
 pub struct TcpdumpOptions {
     /// The interface of the kernel to listen to (needs CAP_NET_RAW); or say --device
     #[arg(short, long, value_name = "IFACE", conflicts_with_all = ["device", "netns"])]
@@ -176,6 +243,53 @@ pub struct TcpdumpOptions {
     /// Print the octets too
     #[arg(short = 'x', long)]
     pub hex: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct LoopbackOptions {
+    /// How much to send (k, M and G mean powers of 1000)
+    #[arg(short, long, value_name = "BYTES", value_parser = size, default_value = "100M")]
+    pub bytes: u64,
+    /// Over how many connections at a time
+    #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub connections: u16,
+}
+
+#[derive(Args, Debug)]
+pub struct IperfOptions {
+    /// Wait for clients
+    #[arg(short, long, conflicts_with = "client", required_unless_present = "client")]
+    pub server: bool,
+    /// Send to the iperf server there
+    #[arg(short, long, value_name = "HOST")]
+    pub client: Option<String>,
+    #[arg(short, long, default_value_t = 5001)]
+    pub port: u16,
+    /// How long to send
+    #[arg(short, long, value_name = "TIME", value_parser = seconds, default_value = "10s")]
+    pub time: Duration,
+    /// How much to send, instead of how long
+    #[arg(short = 'n', long, value_name = "BYTES", value_parser = size)]
+    pub bytes: Option<u64>,
+    /// The time between two lines
+    #[arg(short, long, value_name = "TIME", value_parser = seconds, default_value = "1s")]
+    pub interval: Duration,
+    /// As a server: end after one client
+    #[arg(short = '1', long, requires = "server")]
+    pub one: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct StatOptions {
+    /// The server's process; needed only if there are several
+    #[arg(value_name = "PID")]
+    pub process: Option<u32>,
+    /// The time between two tables
+    #[arg(short, long, value_name = "TIME", value_parser = duration, default_value = "1s")]
+    pub interval: Duration,
+    /// Print so many tables and end
+    #[arg(short, long, value_name = "TABLES")]
+    pub count: Option<u64>,
 }
 
 /// What `--device` names.
@@ -306,6 +420,11 @@ fn duration(text: &str) -> Result<Duration, String> {
     time(text, 1e-3)
 }
 
+/// Where a number alone is seconds, as iperf has it.
+fn seconds(text: &str) -> Result<Duration, String> {
+    time(text, 1.0).and_then(|time| if time.is_zero() { Err("it has to be more than 0".to_owned()) } else { Ok(time) })
+}
+
 fn multiplier(unit: &str) -> Option<f64> {
     match unit {
         "" => Some(1.0),
@@ -314,6 +433,12 @@ fn multiplier(unit: &str) -> Option<f64> {
         "G" => Some(1e9),
         _ => None,
     }
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let (number, unit) = quantity(text)?;
+    let factor = multiplier(unit).ok_or("a size is written as 500, 64k, 100M or 1.5G")?;
+    Ok((number * factor) as u64)
 }
 
 fn rate(text: &str) -> Result<RateLimit, String> {
@@ -344,7 +469,8 @@ mod tests {
 
     #[test]
     fn common_options_go_before_and_after_the_command() {
-        for arguments in [["lwiphost", "--drop-chance", "5%", "tcpdump"], ["lwiphost", "tcpdump", "--drop-chance", "5"]]
+        for arguments in
+            [["lwiphost", "--drop-chance", "5%", "loopback"], ["lwiphost", "loopback", "--drop-chance", "5"]]
         {
             let cli = Cli::try_parse_from(arguments).unwrap();
             assert_eq!(cli.network.link.impairments().0.loss, Chance::new(0.05).unwrap());
@@ -353,7 +479,7 @@ mod tests {
 
     #[test]
     fn one_direction_can_be_spared() {
-        let arguments = ["lwiphost", "tcpdump", "--delay", "50ms", "--direction", "rx", "--tx-rate-limit", "1Mbit"];
+        let arguments = ["lwiphost", "server", "--delay", "50ms", "--direction", "rx", "--tx-rate-limit", "1Mbit"];
         let (sending, receiving) = Cli::try_parse_from(arguments).unwrap().network.link.impairments();
         assert_eq!((sending.delay, receiving.delay), (Duration::ZERO, Duration::from_millis(50)));
         assert_eq!((sending.rate, receiving.rate), (Some(Rate::Bits { per_second: 1_000_000, burst: 0 }), None));
@@ -362,7 +488,9 @@ mod tests {
     #[test]
     fn units_are_understood() {
         assert_eq!(duration("7"), Ok(Duration::from_millis(7)));
+        assert_eq!(seconds("7"), Ok(Duration::from_secs(7)));
         assert_eq!(duration("0.25s"), Ok(Duration::from_millis(250)));
+        assert_eq!(size("1.5M"), Ok(1_500_000));
         assert_eq!(rate("10Mbit"), Ok(RateLimit::BitsPerSecond(10_000_000)));
         assert_eq!(rate("10"), Ok(RateLimit::Frames(10)));
         assert_eq!("10.0.0.1/8".parse(), Ok(Prefixed { address: [10, 0, 0, 1].into(), prefix: 8 }));
@@ -372,8 +500,8 @@ mod tests {
     #[test]
     fn nonsense_is_refused() {
         assert!(chance("101").is_err() && chance("-1").is_err() && chance("x").is_err());
-        assert!(duration("-1s").is_err() && duration("1 year").is_err());
-        assert!(rate("0").is_err() && rate("5bits").is_err());
+        assert!(duration("-1s").is_err() && duration("1 year").is_err() && seconds("0").is_err());
+        assert!(size("many").is_err() && rate("0").is_err() && rate("5bits").is_err());
         assert!("10.0.0.1/33".parse::<Prefixed>().is_err() && "tap:".parse::<DeviceSpec>().is_err());
     }
 }

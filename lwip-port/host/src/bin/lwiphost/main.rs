@@ -1,8 +1,18 @@
 //! A TCP/IP stack as one program: see `lwiphost --help` and docs/host.md.
 
 mod cli;
+mod client;
 mod decode;
+mod host;
+mod http_get;
+mod iperf;
+mod loopback;
+mod netns_run;
 mod network;
+mod ping;
+mod progress;
+mod server;
+mod stat;
 mod tcpdump;
 
 use std::process::ExitCode;
@@ -12,6 +22,7 @@ use clap::Parser;
 use lwip_host::netns::Namespace;
 
 use cli::{Cli, Command};
+use host::Host;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -27,14 +38,37 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("lwiphost: {error:#}");
-            ExitCode::from(cli::FAILED)
+            ExitCode::from(if error.is::<network::Unavailable>() { cli::NO_NETWORK } else { cli::FAILED })
         }
     }
 }
 
 fn dispatch(cli: &Cli, namespace: Option<&Namespace>) -> Result<ExitCode> {
+    let network = &cli.network;
+    let with_host = |run: &dyn Fn(&Host) -> Result<bool>| -> Result<ExitCode> {
+        let host = host::start(network, namespace)?;
+        // What else the namespace needs, a server for example, lives as long as we do.
+        let child = network.run.as_deref().map(netns_run::start).transpose()?;
+        let good = run(&host);
+        if let Some(child) = child {
+            netns_run::stop(child)?;
+        }
+        host.watch.report();
+        Ok(if good? { ExitCode::SUCCESS } else { ExitCode::from(cli::FAILED) })
+    };
     match &cli.command {
-        Command::Tcpdump(options) => tcpdump::run(options, &cli.network, namespace)?,
+        Command::Server(options) => server::run(options, network, namespace),
+        Command::Client(options) => with_host(&|host| client::run(options, host).map(|()| true)),
+        Command::Ping(options) => with_host(&|host| ping::run(options, host)),
+        Command::HttpGet(options) => with_host(&|host| http_get::run(options, host)),
+        Command::Tcpdump(options) => tcpdump::run(options, network, namespace).map(|()| ExitCode::SUCCESS),
+        Command::Iperf(options) => with_host(&|host| iperf::run(options, host).map(|()| true)),
+        Command::Stat(options) => stat::run(options).map(|()| ExitCode::SUCCESS),
+        Command::Loopback(options) => {
+            let host = host::plug_in(network, network::open_or_loopback(network, namespace)?)?;
+            loopback::run(options, &host)?;
+            host.watch.report();
+            Ok(ExitCode::SUCCESS)
+        }
     }
-    Ok(ExitCode::SUCCESS)
 }

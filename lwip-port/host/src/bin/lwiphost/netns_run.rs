@@ -25,6 +25,13 @@ pub fn finish(mut child: Child) -> Result<ExitCode> {
     Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(FAILED)))
 }
 
+/// Ends one that only was there for us.
+pub fn stop(mut child: Child) -> Result<()> {
+    // It may have ended by itself.
+    let _ = child.kill();
+    child.wait().context("the command of --run was lost").map(drop)
+}
+
 /// Tells how to use the namespace from elsewhere.
 pub fn announce(namespace: &Namespace) {
     eprintln!(

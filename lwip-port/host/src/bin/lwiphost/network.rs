@@ -11,10 +11,10 @@ use lwip_host::device::{
     Capabilities, Device, Loopback, Medium, PacketSocket, StreamDevice, Traffic, TunTap, TunTapSettings,
 };
 use lwip_host::link::{Link, LinkCounters};
-use lwip_host::netns::{KERNEL_V4, KERNEL_V6, Namespace};
+use lwip_host::netns::{KERNEL_V4, KERNEL_V6, Namespace, STACK_V4, STACK_V6};
 use lwip_host::pcap::Recorder;
 
-use crate::cli::{DeviceSpec, NetworkOptions};
+use crate::cli::{DeviceSpec, NetworkOptions, Prefixed};
 
 /// Frames that a device in memory holds.
 const QUEUE: usize = 1024;
@@ -23,6 +23,7 @@ const DEFAULT_MTU: u16 = 1500;
 /// A device with all that the options put around it, and who watches over it.
 pub struct Network {
     pub device: Box<dyn Device>,
+    pub addresses: Vec<Prefixed>,
     pub watch: Watch,
 }
 
@@ -44,10 +45,28 @@ impl Drop for FarEnd {
     }
 }
 
+/// The network cannot be had; the exit status is another one then.
+#[derive(Debug)]
+pub struct Unavailable;
+
+impl std::fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no network")
+    }
+}
+
 /// The device that the options name, or that of the namespace that the process has entered.
 pub fn open(options: &NetworkOptions, namespace: Option<&Namespace>) -> Result<Network> {
-    let (device, far_end) = bare(options, namespace)?;
+    let (device, far_end) = bare(options, namespace).context(Unavailable)?;
     surround(device, options, far_end)
+}
+
+/// As [`open`], for a command that needs no more than a wire in memory.
+pub fn open_or_loopback(options: &NetworkOptions, namespace: Option<&Namespace>) -> Result<Network> {
+    if namespace.is_none() && options.device.is_none() {
+        return surround(Box::new(Loopback::mirror(options.mtu.unwrap_or(DEFAULT_MTU).into(), QUEUE)), options, None);
+    }
+    open(options, namespace)
 }
 
 fn surround(device: Box<dyn Device>, options: &NetworkOptions, far_end: Option<FarEnd>) -> Result<Network> {
@@ -67,7 +86,14 @@ fn surround(device: Box<dyn Device>, options: &NetworkOptions, far_end: Option<F
         watch.recording = Some(recorder.failure());
         device = Box::new(recorder);
     }
-    Ok(Network { device, watch })
+    let addresses = match options.addresses.as_slice() {
+        [] => vec![
+            Prefixed { address: STACK_V4.0.into(), prefix: STACK_V4.1 },
+            Prefixed { address: STACK_V6.0.into(), prefix: STACK_V6.1 },
+        ],
+        given => given.to_vec(),
+    };
+    Ok(Network { device, addresses, watch })
 }
 
 fn memory(options: &NetworkOptions) -> Capabilities {
@@ -96,7 +122,7 @@ fn bare(options: &NetworkOptions, namespace: Option<&Namespace>) -> Result<Bare>
             Box::new(TunTap::tun(&settings(name)).with_context(|| format!("no TUN device {name}{TAP_ADVICE}"))?)
         }
         DeviceSpec::Packet(name) => Box::new(packet(name, Traffic::Incoming)?),
-        DeviceSpec::Loopback => Box::new(Loopback::new(memory(options), QUEUE)),
+        DeviceSpec::Loopback => Box::new(Loopback::mirror(options.mtu.unwrap_or(DEFAULT_MTU).into(), QUEUE)),
         DeviceSpec::Stdio => Box::new(StreamDevice::stdio(memory(options)).context("standard input and output")?),
         DeviceSpec::Exec(command) => return exec(command, memory(options)),
     };
