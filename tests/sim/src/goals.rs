@@ -5,6 +5,7 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::batch::{each_seed, summarize};
+use crate::bound::Bound;
 use crate::cli::random;
 use crate::endpoint::{Libraries, Tcp};
 use crate::path::LinkSpec;
@@ -317,6 +318,22 @@ impl Goals<'_> {
         Ok(())
     }
 
+    /// What nobody can exceed on the main path: see [`Bound`]. In percent of the link, payload by payload and headers.
+    fn print_bounds(&self) {
+        const PAYLOAD: f64 = 1460.0;
+        const PACKET: f64 = 1538.0;
+        let slot = PACKET * 8.0 / 10e6;
+        let of = |loss: f64| {
+            let bound = Bound { window: u64::from(WINDOW) / 1460, slot, rtt: RTT.secs() + slot, loss };
+            let mut shares: Vec<f64> = (0..self.seeds).map(|seed| bound.utilisation(60.0, seed)).collect();
+            format!("{:.1}", quantile(&mut shares, 0.5) * PAYLOAD / PACKET * 100.0)
+        };
+        println!(
+            "The most that a window of 58,400 B allows any sender at 0, 0.1, 1, 3 and 5 % loss: {} %.",
+            LOSSES.map(of).join(", ")
+        );
+    }
+
     /// The table, and how many are met.
     pub fn print(&self) {
         let mut table = report::table(&["goal", "TCP", "wanted", "got", ""]);
@@ -334,6 +351,7 @@ impl Goals<'_> {
             "Medians over {} seeds, where nothing else is said; in parentheses what DESIGN.md reports.",
             self.seeds
         );
+        self.print_bounds();
         for (name, core) in [("the core", true), ("C and smoltcp, for comparison", false)] {
             let of = |row: &&Row| row.tcp.starts_with("rust") == core;
             let all = self.rows.iter().filter(of).filter(|row| row.met.is_some()).count();

@@ -1,6 +1,7 @@
 //! lwIP's TCP, in C or in Rust, and smoltcp's over an emulated path in virtual time.
 
 mod batch;
+mod bound;
 mod check;
 mod cli;
 mod endpoint;
