@@ -1,4 +1,4 @@
-//! lwIP, with its TCP in Rust, as a TCP/IP stack inside a program on a PC.
+#![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
 pub mod device;

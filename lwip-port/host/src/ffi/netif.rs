@@ -62,8 +62,6 @@ impl Lwip {
         // SAFETY: a struct netif of zeroes is what C's static ones are before netif_add(), which takes any.
         let mut blank: Box<c::netif> = Box::new(unsafe { std::mem::zeroed() });
         blank.name = name.map(|letter| letter as _);
-        blank.mtu = mtu;
-        blank.mtu6 = mtu;
         if capabilities.medium == Medium::Ethernet {
             blank.hwaddr = mac;
             blank.hwaddr_len = 6;
@@ -305,9 +303,20 @@ impl c::netif {
         c::NETIF_FLAG_BROADCAST | c::NETIF_FLAG_ETHARP | c::NETIF_FLAG_ETHERNET | c::NETIF_FLAG_MLD6;
 }
 
+/// netif_add() forgets what was set before it.
+fn set_mtu(netif: &mut c::netif) {
+    let id = Id(netif.state as usize);
+    let mtu = with(|registry| {
+        registry.ports.iter().find(|port| port.id == id).map_or(0, |port| port.device.capabilities().mtu)
+    });
+    netif.mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
+    netif.mtu6 = netif.mtu;
+}
+
 unsafe extern "C" fn init_ethernet(netif: *mut c::netif) -> c::err_t {
     // SAFETY: netif_add() passes the interface that it adds.
     let netif = unsafe { &mut *netif };
+    set_mtu(netif);
     netif.flags = c::netif::FLAGS_ETHERNET as u8;
     netif.ip6_autoconfig_enabled = 1;
     netif.output = Some(c::etharp_output);
@@ -319,6 +328,7 @@ unsafe extern "C" fn init_ethernet(netif: *mut c::netif) -> c::err_t {
 unsafe extern "C" fn init_ip(netif: *mut c::netif) -> c::err_t {
     // SAFETY: as above.
     let netif = unsafe { &mut *netif };
+    set_mtu(netif);
     netif.output = Some(send_ip4);
     netif.output_ip6 = Some(send_ip6);
     netif.linkoutput = Some(send_frame);
