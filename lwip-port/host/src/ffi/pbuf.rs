@@ -54,8 +54,13 @@ pub(super) fn free_returned() {
 pub(super) unsafe fn into_parts(pbuf: *mut c::pbuf, mut each: impl FnMut(Bytes)) {
     let mut next = NonNull::new(pbuf);
     while let Some(head) = next {
-        // SAFETY: the caller's. The reference that the head had to the rest becomes ours.
-        next = NonNull::new(unsafe { c::pbuf_dechain(head.as_ptr()) });
+        // SAFETY: the caller's. pbuf_dechain gives up the head's reference to the rest, which would free it: ours comes first.
+        next = unsafe {
+            if let Some(rest) = NonNull::new(head.as_ref().next) {
+                c::pbuf_ref(rest.as_ptr());
+            }
+            NonNull::new(c::pbuf_dechain(head.as_ptr()))
+        };
         // SAFETY: the caller's.
         if unsafe { head.as_ref() }.len == 0 {
             // SAFETY: it is ours, and no longer a chain.
