@@ -6,7 +6,7 @@ mod index;
 mod table;
 
 use super::table::{ENTRIES, pcb_of};
-use super::{Core, List, Pcb, PcbId, Seg, Tuple};
+use super::{Core, List, Pcb, PcbId, Seg, Tuple, load};
 use crate::ffi::bindings as c;
 use crate::ffi::ip::{Addr, OwnedAddr};
 use crate::ffi::pbuf::{AppData, Pbuf};
@@ -107,7 +107,8 @@ pub(crate) fn octets_of(p: &Pbuf) -> Vec<u8> {
 /// The data of a segment, which are the last octets of its pbufs.
 pub(crate) fn data_of(seg: Seg<'_>) -> Vec<u8> {
     // SAFETY: (queue), (pbuf): looked at, and left to the segment.
-    let p = core::mem::ManuallyDrop::new(unsafe { Pbuf::from_raw((*seg.as_ptr()).p) }.expect("a segment has pbufs"));
+    let p = unsafe { Pbuf::from_raw(load(&raw const (*seg.as_ptr()).p)) };
+    let p = core::mem::ManuallyDrop::new(p.expect("a segment has pbufs"));
     let mut octets = octets_of(&p);
     octets.split_off(octets.len() - usize::from(seg.len()))
 }
