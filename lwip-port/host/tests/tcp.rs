@@ -370,6 +370,21 @@ fn there_is_one_stack_at_a_time() {
 }
 
 #[test]
+fn after_both_ends_there_is_nothing_left_to_ask() {
+    let stack = alone();
+    let (mut client, mut server) = stack.pair();
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(server.read(&mut [0]).unwrap(), 0);
+    server.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(client.read(&mut [0]).unwrap(), 0);
+    // The PCB may be freed without a word from here on, while the socket is still there.
+    assert_eq!(kind(client.info()), ErrorKind::NotConnected);
+    assert!(client.peer_addr().is_ok());
+    drop(client);
+    drop(server);
+}
+
+#[test]
 fn a_thousand_connections_come_and_go() {
     let stack = alone();
     let listener = TcpListener::bind(&stack, "127.0.0.1:80").unwrap();
