@@ -335,16 +335,17 @@ fn a_slow_reader_holds_back_nobody_else() {
 fn the_end_of_the_stack_ends_every_call() {
     let mut stack = alone();
     let listener = TcpListener::bind(&stack, "127.0.0.1:0").unwrap();
-    let (client, server) = stack.pair();
+    let (reader, _silent) = stack.pair();
+    let (writer, _deaf) = stack.pair();
     let handle = stack.handle();
     let full = TcpListener::bind_with_backlog(&stack, "127.0.0.1:80", 1).unwrap();
     let _first = TcpStream::connect(&stack, "127.0.0.1:80").unwrap();
     let calls = [
         thread::spawn(move || kind(listener.accept())),
-        thread::spawn(move || kind((&client).read(&mut [0]))),
+        thread::spawn(move || kind((&reader).read(&mut [0]))),
         thread::spawn(move || {
             loop {
-                if let Err(error) = (&server).write(&pattern(65536)) {
+                if let Err(error) = (&writer).write(&pattern(65536)) {
                     return error.kind();
                 }
             }
