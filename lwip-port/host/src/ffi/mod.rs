@@ -25,8 +25,8 @@ mod bindings {
     include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
 }
 
-// Found by build.rs, not by Cargo.toml. lwIP's C calls it, too.
-#[cfg(rust_tcp)]
+// Found by build.rs, not by Cargo.toml. lwIP's C calls it, too. rustdoc is not told where it is, and links nothing.
+#[cfg(all(rust_tcp, not(doc)))]
 extern crate lwip_tcp_rust as core_tcp;
 
 pub(crate) use dns::Family;

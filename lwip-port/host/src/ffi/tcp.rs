@@ -458,7 +458,7 @@ unsafe fn window(pcb: *const c::tcp_pcb) -> c::tcpwnd_size_t {
     if u32::from(unsafe { (*pcb).flags }) & c::TF_WND_SCALE == 0 { c::TCP_WND.min(0xffff) } else { c::TCP_WND }
 }
 
-#[cfg(rust_tcp)]
+#[cfg(all(rust_tcp, not(doc)))]
 unsafe fn describe(pcb: *const c::tcp_pcb) -> TcpInfo {
     use super::core_tcp::ffi::introspection as core;
     let mut known = core::lwip_tcp_rust_info::default();
@@ -485,7 +485,7 @@ unsafe fn describe(pcb: *const c::tcp_pcb) -> TcpInfo {
     }
 }
 
-#[cfg(not(rust_tcp))]
+#[cfg(not(all(rust_tcp, not(doc))))]
 unsafe fn describe(pcb: *const c::tcp_pcb) -> TcpInfo {
     // SAFETY: the PCB is alive: the caller's.
     let pcb = unsafe { &*pcb };
