@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, exit};
+use std::process::exit;
 use std::rc::Rc;
 
 /// Prefixes of the enumerators in wrapper.h.
@@ -34,8 +34,10 @@ fn main() {
 
 /// Stops the build with one message that says what to do.
 fn fail(message: &str) -> ! {
-    println!("cargo::error={message}");
-    eprintln!("error: {message}");
+    // A line of output is one instruction to cargo, so each line of the message is one.
+    for line in message.lines() {
+        println!("cargo::error={line}");
+    }
     exit(1);
 }
 
@@ -76,11 +78,17 @@ impl User {
         let mut include_dirs: Vec<PathBuf> =
             env::split_paths(&listed).filter(|dir| !dir.as_os_str().is_empty()).collect();
         if let Some(missing) = include_dirs.iter().find(|dir| !dir.is_dir()) {
-            fail(&format!("LWIP_INCLUDE_DIRS names {}, which is no folder", missing.display()));
+            fail(&format!(
+                "LWIP_INCLUDE_DIRS names {}, which is no folder (example: LWIP_INCLUDE_DIRS=lwip/src/include:port/include:.)",
+                missing.display()
+            ));
         }
         for (file, what) in [("lwipopts.h", "your options"), ("arch/cc.h", "your port")] {
             if !include_dirs.iter().any(|dir| dir.join(file).is_file()) {
-                fail(&format!("no folder of LWIP_INCLUDE_DIRS has {file} ({what}): add the one that does"));
+                fail(&format!(
+                    "no folder of LWIP_INCLUDE_DIRS has {file} ({what}): add the one that does (example: \
+                     LWIP_INCLUDE_DIRS=lwip/src/include:port/include:.)"
+                ));
             }
         }
         if !include_dirs.iter().any(|dir| dir.join("lwip/tcp.h").is_file()) {
@@ -199,6 +207,7 @@ fn has_short_enums(user: &User, out: &Path) -> bool {
 }
 
 fn bind(user: &User, options: &Options, out: &Path) -> String {
+    let system = system_include_dirs(user);
     let mut builder = bindgen::Builder::default()
         .header("wrapper.h")
         .use_core()
@@ -218,38 +227,53 @@ fn bind(user: &User, options: &Options, out: &Path) -> String {
         .clang_args(user.include_dirs.iter().map(|dir| format!("-I{}", dir.display())))
         .clang_args(user.preprocessor_flags())
         .clang_arg(if has_short_enums(user, out) { "-fshort-enums" } else { "-fno-short-enums" });
-    for dir in system_include_dirs() {
+    for dir in system {
         builder = builder.clang_arg("-isystem").clang_arg(dir);
     }
     match builder.generate() {
         Ok(bindings) => bindings.to_string(),
         Err(error) => fail(&format!(
-            "lwIP's headers cannot be read with your LWIP_INCLUDE_DIRS and LWIP_CFLAGS: {error}. Check that the same \
-             folders and defines compile tcp.c"
+            "lwIP's headers cannot be read with your LWIP_INCLUDE_DIRS and LWIP_CFLAGS: {}. Check that the same folders and \
+             defines compile tcp.c (example: LWIP_INCLUDE_DIRS=lwip/src/include:port/include:. LWIP_CFLAGS='-DNO_SYS=1')",
+            error.to_string().trim().replace('\n', "; ")
         )),
     }
 }
 
-/// When cross-compiling: where the C library of the user's compiler is, which clang does not know by itself.
-fn system_include_dirs() -> Vec<String> {
-    let (host, target) = (env::var("HOST").unwrap_or_default(), env::var("TARGET").unwrap_or_default());
-    if host == target {
-        return Vec::new();
-    }
+/// Where the C library of the user's compiler is when cross-compiling, which clang does not know by itself. The user's flags
+/// take part: `--specs=` and `--sysroot` bring folders along. A compiler that does not run, or not with these flags, ends here.
+fn system_include_dirs(user: &User) -> Vec<String> {
+    let target = env::var("TARGET").unwrap_or_default();
     let compiler = cc::Build::new().get_compiler();
-    let output = Command::new(compiler.path()).args(["-E", "-Wp,-v", "-xc", "/dev/null"]).output();
-    let Ok(output) = output else {
+    let name = compiler.path().display();
+    let mut command = compiler.to_command();
+    for dir in &user.include_dirs {
+        command.arg("-I").arg(dir);
+    }
+    let Ok(output) = command.args(&user.flags).args(["-E", "-Wp,-v", "-xc", "/dev/null"]).output() else {
         fail(&format!(
-            "the C compiler {} for {target} does not run: install it, or name yours in TARGET_CC (example: TARGET_CC=arm-none-eabi-gcc)",
-            compiler.path().display()
+            "the C compiler {name} for {target} does not run: install it, or name yours in TARGET_CC (example: TARGET_CC=arm-none-eabi-gcc)"
         ));
     };
-    String::from_utf8_lossy(&output.stderr)
+    let report = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        let reason = report.lines().find(|line| line.contains("error")).unwrap_or("it ends with an error");
+        fail(&format!(
+            "LWIP_CFLAGS={}: the C compiler {name} for {target} does not take these flags: {reason} (example: \
+             LWIP_CFLAGS='-mcpu=cortex-m4 -mthumb -DNO_SYS=1'; another compiler is named in TARGET_CC)",
+            user.flags.join(" ")
+        ));
+    }
+    if env::var("HOST").is_ok_and(|host| host == target) {
+        return Vec::new();
+    }
+    let own: Vec<_> = user.include_dirs.iter().filter_map(|dir| std::fs::canonicalize(dir).ok()).collect();
+    report
         .lines()
         .filter(|line| line.starts_with(' '))
         .filter_map(|line| std::fs::canonicalize(line.trim()).ok())
         // GCC's own headers are for GCC; clang brings its own.
-        .filter(|dir| !dir.to_string_lossy().contains("/lib/gcc"))
+        .filter(|dir| !dir.to_string_lossy().contains("/lib/gcc") && !own.contains(dir))
         .map(|dir| dir.display().to_string())
         .collect()
 }

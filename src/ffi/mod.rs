@@ -6,7 +6,7 @@
 //!   otherwise the tcpip thread or a holder of LOCK_TCPIP_CORE). [`crate::pcb::Core`] is the proof; only an exported
 //!   function makes one.
 //! * **(layout)** bindgen's structs have the layout of the user's C: wrapper.c asserts it at compile time.
-//! * **(pbuf)** a [`pbuf::Pbuf`] owns one reference to a well-formed pbuf chain, as pbuf.c defines it: `len` octets are
+//! * **(pbuf)** a `pbuf::Pbuf` owns one reference to a well-formed pbuf chain, as pbuf.c defines it: `len` octets are
 //!   readable and writable at `payload` of each member, and `tot_len` is the sum from it on.
 //! * **(netif)** a netif that lwIP hands out lives until the next call out of TCP.
 

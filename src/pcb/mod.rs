@@ -6,14 +6,14 @@
 //! lwIP's `struct tcp_pcb` is memory shared with C, so no Rust reference to one is ever made: a [`Pcb`] is a checked
 //! pointer, and its getters and setters copy single values. It borrows [`Core`], the proof that lwIP's core lock is
 //! held. Whatever may free a PCB (a callback of the application, sending a packet, freeing it ourselves) takes
-//! `&mut Core`, so the borrow checker ends every `Pcb`, [`Listener`] and [`Seg`] before it. What survives is a [`PcbId`],
-//! which [`Core::get`] turns into a `Pcb` again only while it is the same, living PCB.
+//! `&mut Core`, so the borrow checker ends every `Pcb`, `Listener` and `Seg` before it. What survives is a [`PcbId`],
+//! which `Core::get` turns into a `Pcb` again only while it is the same, living PCB.
 //!
 //! The invariants that the `SAFETY:` comments here argue from, beside those of [`crate::ffi`]:
 //!
-//! * **(live)** a `Pcb` points to a PCB that [`table`] knows as allocated: it came from there, and it is forgotten there
+//! * **(live)** a `Pcb` points to a PCB that `table` knows as allocated: it came from there, and it is forgotten there
 //!   before its memory goes back to lwIP's pool. The `entry` of a `Pcb` is that PCB's, and an entry stays in place for ever.
-//! * **(queue)** a segment is owned either by one [`SegBox`] or by one queue of one PCB, whose links are all valid and
+//! * **(queue)** a segment is owned either by one `SegBox` or by one queue of one PCB, whose links are all valid and
 //!   end with null; its `tcphdr` points to a whole TCP header inside its first pbuf.
 
 #![allow(unsafe_code)]
@@ -105,7 +105,7 @@ impl PartialEq for Pcb<'_> {
     }
 }
 
-/// A name of a PCB that outlives callbacks. It gives no access: [`Core::get`] does, as long as the PCB lives.
+/// A name of a PCB that outlives callbacks. It gives no access: `Core::get` does, as long as the PCB lives.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PcbId {
     entry: NonNull<table::Entry>,
