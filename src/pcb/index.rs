@@ -2,7 +2,9 @@
 //!
 //! The hash is keyed with a secret, so that nobody outside can make buckets long. C code that includes tcp_priv.h may
 //! put a PCB on a list by the TCP_REG macro (lwIP's unit tests do): that changes the head of the list, which is how
-//! [`sync`] notices, at the price of two comparisons for each segment.
+//! [`sync`] notices, at the price of two comparisons for each segment. C code may also take one off a list (TCP_RMV): freed
+//! or put on a list again, it is right here again too, unless it is the head that [`sync`] saw last, with a new tuple. In between
+//! a segment still finds it.
 
 use super::table::{BUCKETS, Link, NONE};
 use super::{Core, List, Pcb, State};
@@ -115,6 +117,8 @@ fn sync_list(core: &Core, list: List) {
 #[inline(never)]
 fn reindex(core: &Core, list: List) {
     core.find_in(list, |pcb| {
+        // C may have taken it off, given it another tuple, and put it back.
+        remove(pcb);
         insert(core, pcb);
         false
     });
@@ -131,6 +135,18 @@ pub(super) fn on_change(list: List, old: *mut tcp_pcb, new: *mut tcp_pcb) {
         // What was seen may come back to the front, with something unseen behind it: no list ever starts here.
         // SAFETY: under (lock).
         unsafe { *seen = if *seen == old { new } else { core::ptr::dangling_mut() } };
+    }
+}
+
+/// A PCB is freed: should C have taken it off a list that started with it, the next PCB may be given the same place in memory,
+/// and is not the one that was seen.
+pub(super) fn forget(ptr: *mut tcp_pcb) {
+    for list in [List::Active, List::TimeWait] {
+        // SAFETY: under (lock).
+        if let Some(seen) = seen(list).filter(|seen| unsafe { core::ptr::eq(**seen, ptr) }) {
+            // SAFETY: under (lock).
+            unsafe { *seen = core::ptr::dangling_mut() };
+        }
     }
 }
 

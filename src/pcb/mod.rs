@@ -109,7 +109,7 @@ impl PartialEq for Pcb<'_> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PcbId {
     entry: NonNull<table::Entry>,
-    generation: u16,
+    generation: u32,
 }
 
 impl PcbId {

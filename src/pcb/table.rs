@@ -25,8 +25,9 @@ pub(super) type Link = Option<NonNull<Entry>>;
 /// One entry.
 #[derive(Clone, Copy)]
 pub(super) struct Entry {
-    /// Odd while the PCB lives; changes with each use, so that a [`super::PcbId`] of an earlier use is recognised.
-    generation: u16,
+    /// Odd while the PCB lives; changes with each use, so that a [`super::PcbId`] of an earlier use is recognised: the number
+    /// comes back after 2^31 uses, which no callback sees.
+    generation: u32,
     /// The bucket of the demultiplexing index that this PCB is in, counted from 1.
     pub(super) bucket: u16,
     /// The next entry of that bucket.
@@ -86,7 +87,7 @@ pub(super) fn entry_at(ptr: *const c::tcp_pcb) -> Option<NonNull<Entry>> {
 
 /// Which use of the entry this is; odd if it is one.
 #[inline]
-pub(super) fn generation(entry: NonNull<Entry>) -> u16 {
+pub(super) fn generation(entry: NonNull<Entry>) -> u32 {
     // SAFETY: an entry of the table, under (lock).
     unsafe { (*entry.as_ptr()).generation }
 }
@@ -275,6 +276,7 @@ impl Core {
         let Some(pcb) = self.get(id) else { return };
         super::index::remove(pcb);
         let ptr = pcb.as_ptr();
+        super::index::forget(ptr);
         if core::ptr::eq(self.input_pcb(), ptr) {
             self.set_input_pcb(core::ptr::null_mut());
         }

@@ -26,6 +26,10 @@ enum Step {
     Wait(usize),
     /// Off its list, and freed or kept.
     Close { place: usize, free: bool },
+    /// Off its list by C, wherever it stands in it, and freed.
+    CloseByC(usize),
+    /// Off its list by C and back as another connection: not the head that the last segment saw, which would be it again.
+    ChangeByC { place: usize, peer: Peer },
     /// An unlisted one comes back.
     Reopen { place: usize, waiting: bool, by_c: bool },
 }
@@ -46,6 +50,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(peer, waiting, by_c)| Step::Open { peer, waiting, by_c }),
         1 => any::<usize>().prop_map(Step::Wait),
         2 => (any::<usize>(), any::<bool>()).prop_map(|(place, free)| Step::Close { place, free }),
+        1 => any::<usize>().prop_map(Step::CloseByC),
+        1 => (any::<usize>(), peer()).prop_map(|(place, peer)| Step::ChangeByC { place, peer }),
         1 => (any::<usize>(), any::<bool>(), any::<bool>())
             .prop_map(|(place, waiting, by_c)| Step::Reopen { place, waiting, by_c }),
     ]
@@ -72,6 +78,19 @@ fn put(core: &Core, pcb: Pcb<'_>, waiting: bool, by_c: bool) -> List {
         core.register(list, pcb);
     }
     list
+}
+
+/// TCP_RMV of tcp_priv.h.
+fn take_off(list: List, pcb: Pcb<'_>) {
+    // SAFETY: (live), (lock): the links of a list that the PCB is on.
+    unsafe {
+        let mut link = list.head();
+        while load(link) != pcb.as_ptr() {
+            link = &raw mut (*load(link)).next;
+        }
+        store(link, load(&raw const (*pcb.as_ptr()).next));
+        store(&raw mut (*pcb.as_ptr()).next, core::ptr::null_mut());
+    }
 }
 
 fn expected(core: &Core, tuple: &Tuple<'_>, netif: u8) -> (Vec<PcbId>, Vec<PcbId>) {
@@ -129,7 +148,22 @@ proptest! {
                     let pcb = bench.core.get(id).expect("it lives");
                     listed.push((id, put(&bench.core, pcb, waiting, by_c)));
                 }
-                Step::Close { .. } | Step::Reopen { .. } => {}
+                Step::CloseByC(place) if !listed.is_empty() => {
+                    let (id, list) = listed.swap_remove(place % listed.len());
+                    take_off(list, bench.core.get(id).expect("it lives"));
+                    bench.core.free(id);
+                }
+                Step::ChangeByC { place, peer } if !listed.is_empty() => {
+                    let (id, list) = listed[place % listed.len()];
+                    let pcb = bench.core.get(id).expect("it lives");
+                    let _ = bench.core.lookup(&Tuple::of(pcb), 0);
+                    if bench.core.first(list) != Some(pcb) {
+                        take_off(list, pcb);
+                        set_tuple(pcb, peer);
+                        put(&bench.core, pcb, list == List::TimeWait, true);
+                    }
+                }
+                Step::Close { .. } | Step::CloseByC(_) | Step::ChangeByC { .. } | Step::Reopen { .. } => {}
             }
             // Between two segments many things may happen.
             let Some(asked) = asked else { continue };

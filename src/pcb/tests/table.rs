@@ -88,6 +88,21 @@ fn every_octet_of_the_pool_but_a_pcbs_first_is_no_pcb() {
     assert_eq!(number_of(core::ptr::null()), 0);
 }
 
+/// A name that an application's callback keeps is dead for good, however often the callback opens and closes: also when a
+/// counter of 16 bits, two steps for each use, is where it was.
+#[test]
+fn a_name_is_dead_after_any_number_of_uses() {
+    let mut bench = bench();
+    let first = bench.core.allocate().map(|pcb| pcb.id()).expect("the pool has a PCB");
+    bench.core.free(first);
+    for _ in 0..=2 * u32::from(u16::MAX) {
+        let again = bench.core.allocate().map(|pcb| pcb.id()).expect("the pool has a PCB");
+        assert!(again.as_ptr() != first.as_ptr() || again != first);
+        assert!(bench.core.get(first).is_none());
+        bench.core.free(again);
+    }
+}
+
 #[test]
 fn the_pool_is_the_limit_and_comes_back_whole() {
     let mut bench = bench();
