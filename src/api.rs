@@ -137,7 +137,7 @@ fn is_port_taken(core: &Core, port: u16, rival: Rival<'_>) -> bool {
 
 /// One of the first `lists` lists of PCBs (bound, active, TIME-WAIT) has such a PCB.
 fn find_in_any(core: &Core, lists: usize, mut is_it: impl FnMut(Pcb<'_>) -> bool) -> bool {
-    List::ALL.iter().skip(1).take(lists).any(|list| core.find_in(*list, &mut is_it).is_some())
+    List::ALL.iter().skip(1).take(lists).any(|list| core.find_in(*list, |pcb| is_it(pcb)).is_some())
 }
 
 /// A port of the ephemeral range that no PCB has (RFC 6056 3.3.1: a random one, or the next free one behind it).
@@ -466,18 +466,15 @@ pub(crate) fn process_refused_data(core: &mut Core, id: PcbId) -> Result {
         let fin = data.has_fin();
         let rest = data.split_64k();
         let more = rest.is_some();
-        if let Some(pcb) = core.get(id) {
+        if let (Some(pcb), Some(rest)) = (core.get(id), rest) {
             rod::put_refused_data(pcb, rest);
         }
         match core.call_recv(id, data) {
             Delivery::Taken => {}
             Delivery::Aborted => return Err(Error::ABRT),
-            Delivery::Refused(mut data) => {
+            Delivery::Refused(data) => {
                 let Some(pcb) = core.get(id) else { return Err(Error::ABRT) };
-                if let Some(rest) = rod::take_refused_data(pcb) {
-                    data.cat(rest);
-                }
-                rod::put_refused_data(pcb, Some(data));
+                rod::put_refused_data(pcb, data);
                 return Err(Error::INPROGRESS);
             }
         }

@@ -845,7 +845,7 @@ fn deliver_data(core: &mut Core, id: PcbId, data: Option<Pbuf>) -> bool {
                     refused.cat(rest);
                 }
                 let Some(pcb) = core.get(id) else { return false };
-                rod::put_refused_data(pcb, Some(refused));
+                rod::put_refused_data(pcb, refused);
                 return true;
             }
         }

@@ -102,19 +102,20 @@ fn plan(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> core::result::Result<
     let option_len = options.len(Some(pcb));
     let size = segment_size(pcb, option_len).max(option_len + 1);
     let (nothing, _) = data.split(0);
+    let octets = u32::from(data.len());
     let mut plan =
-        Plan { fill: nothing, extend: nothing, append: None, chain: Chain::new(), octets: 0, pbufs: 0, oversize: 0 };
+        Plan { fill: nothing, extend: nothing, append: None, chain: Chain::new(), octets, pbufs: 0, oversize: 0 };
     let mut left = data;
     if let Some(last) = rod::last_unsent(pcb) {
         left = plan_last(pcb, &mut plan, &last, size, data, flags).ok_or(Shortage::Memory)?;
     }
-    let mut seq = pcb.snd_lbb() + u32::from(data.len() - left.len());
+    plan.octets = left.len().into();
+    let mut seq = pcb.snd_lbb() + (octets - plan.octets);
     while left.len() > 0 {
         let (piece, rest) = left.split(size - option_len);
         let (new, oversize) = new_segment(pcb, &plan, piece, seq, options, size, flags).ok_or(Shortage::Memory)?;
         plan.oversize = oversize;
         plan.pbufs = plan.pbufs.saturating_add(new.seg().clen());
-        plan.octets += u32::from(piece.len());
         if queued_pbufs(pcb, &plan) > MAX_QUEUE {
             return Err(Shortage::Queue);
         }

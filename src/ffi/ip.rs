@@ -103,10 +103,16 @@ impl<'a> Addr<'a> {
         if self.kind() != other.kind() {
             return false;
         }
-        let same = self.words().zip(other.words()).all(|(ours, theirs)| ours == theirs);
-        same && self.zone() == other.zone()
+        #[cfg(not(lwip_ipv6))]
+        return self.words().next() == other.words().next();
+        #[cfg(lwip_ipv6)]
+        {
+            let same = self.words().zip(other.words()).all(|(ours, theirs)| ours == theirs);
+            same && self.zone() == other.zone()
+        }
     }
 
+    #[cfg(lwip_ipv6)]
     fn zone(self) -> u8 {
         #[cfg(lwip_ipv6_scopes)]
         if self.is_v6() {

@@ -709,12 +709,23 @@ impl Own<'_, Rod> {
         }
     }
 
-    /// Keeps data that the application refused; those kept before are dropped.
-    pub(crate) fn put_refused_data(&self, data: Option<crate::ffi::pbuf::Pbuf>) {
-        drop(self.take_refused_data());
-        let data = data.map_or(core::ptr::null_mut(), crate::ffi::pbuf::Pbuf::into_raw);
+    /// Keeps data that the application refused, in front of what is kept already.
+    pub(crate) fn put_refused_data(&self, mut data: crate::ffi::pbuf::Pbuf) {
+        if let Some(kept) = self.take_refused_data() {
+            data.cat(kept);
+        }
         // SAFETY: (live), (lock); the PCB owns the reference from here on.
-        unsafe { store(&raw mut (*self.pcb.ptr.as_ptr()).refused_data, data) }
+        unsafe { store(&raw mut (*self.pcb.ptr.as_ptr()).refused_data, data.into_raw()) }
+    }
+
+    /// Marks the refused data, if there are any, as the last before the FIN.
+    pub(crate) fn mark_refused_fin(&self) {
+        // SAFETY: (live), (lock); (pbuf): the PCB keeps the reference.
+        let refused =
+            unsafe { crate::ffi::pbuf::Pbuf::from_raw(load(&raw const (*self.pcb.ptr.as_ptr()).refused_data)) };
+        if let Some(refused) = refused {
+            core::mem::ManuallyDrop::new(refused).mark_fin();
+        }
     }
 }
 

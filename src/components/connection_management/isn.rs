@@ -18,8 +18,10 @@ pub(crate) fn initial_sequence_number(pcb: Pcb<'_>) -> SeqNum {
 
 fn tuple_hash(core: &Core, tuple: &Tuple<'_>) -> u32 {
     let mut hash = SipHash::new(core.secret());
-    for word in tuple.local.words().chain(tuple.remote.words()) {
-        hash.take(word);
+    for addr in [tuple.local, tuple.remote] {
+        for word in addr.words() {
+            hash.take(word);
+        }
     }
     hash.take(u32::from(tuple.local_port) << 16 | u32::from(tuple.remote_port));
     hash.finish()

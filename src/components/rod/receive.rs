@@ -278,17 +278,12 @@ pub(crate) fn take_refused_data(pcb: Pcb<'_>) -> Option<Pbuf> {
     own(pcb).take_refused_data()
 }
 
-/// Keeps them for another try.
-pub(crate) fn put_refused_data(pcb: Pcb<'_>, data: Option<Pbuf>) {
+/// Keeps them for another try, in front of what is kept already.
+pub(crate) fn put_refused_data(pcb: Pcb<'_>, data: Pbuf) {
     own(pcb).put_refused_data(data);
 }
 
 /// A FIN follows the data that the application refused.
 pub(crate) fn mark_refused_fin(pcb: Pcb<'_>) {
-    let rod = own(pcb);
-    let mut data = rod.take_refused_data();
-    if let Some(data) = &mut data {
-        data.mark_fin();
-    }
-    rod.put_refused_data(data);
+    own(pcb).mark_refused_fin();
 }

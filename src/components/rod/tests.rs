@@ -89,14 +89,14 @@ fn refused_data_are_kept_with_their_fin() {
     assert!(!pcb.has_refused_data());
     let mut data = Pbuf::alloc(Layer::Raw, 5).expect("memory");
     data.first_mut().copy_from_slice(b"hello");
-    put_refused_data(pcb, Some(data));
+    put_refused_data(pcb, data);
     assert!(pcb.has_refused_data());
     mark_refused_fin(pcb);
     let data = take_refused_data(pcb).expect("they were kept");
     assert!(data.has_fin());
     assert_eq!(data.first(), b"hello");
     assert!(take_refused_data(pcb).is_none());
-    put_refused_data(pcb, Some(data));
+    put_refused_data(pcb, data);
     bench.finish(id);
 }
 
