@@ -136,8 +136,8 @@ fn is_port_taken(core: &Core, port: u16, rival: Rival<'_>) -> bool {
 }
 
 /// One of the first `lists` lists of PCBs (bound, active, TIME-WAIT) has such a PCB.
-fn find_in_any(core: &Core, lists: usize, mut is_it: impl FnMut(Pcb<'_>) -> bool) -> bool {
-    List::ALL.iter().skip(1).take(lists).any(|list| core.find_in(*list, |pcb| is_it(pcb)).is_some())
+fn find_in_any(core: &Core, lists: usize, is_it: impl Fn(Pcb<'_>) -> bool + Copy) -> bool {
+    List::ALL.iter().skip(1).take(lists).any(|list| core.find_in(*list, is_it).is_some())
 }
 
 /// A port of the ephemeral range that no PCB has (RFC 6056 3.3.1: a random one, or the next free one behind it).

@@ -34,22 +34,29 @@ pub(super) fn enter() -> Core {
     unsafe { Core::enter() }
 }
 
+/// Inlined, so that no caller gets the answer through memory.
+#[inline(always)]
 pub(super) fn target(core: &Core, pcb: *const c::tcp_pcb) -> Target<'_> {
-    if let Some(pcb) = core.find(pcb) {
-        return Target::Connection(pcb);
-    }
-    match core.find_listener(pcb.cast()) {
-        Some(listener) => Target::Listener(listener),
-        None => {
-            let what = if pcb.is_null() { Assertion::InvalidPcb } else { Assertion::DeadPcb };
-            // NULL is answered by an error, as in C; anything else is a mistake worth an assertion.
-            assert_that(pcb.is_null(), what);
-            Target::Nothing
-        }
+    match core.find(pcb) {
+        Some(pcb) => Target::Connection(pcb),
+        None => listener(core, pcb).map_or(Target::Nothing, Target::Listener),
     }
 }
 
+/// The listener at `pcb`, which is no connection.
+#[inline(never)]
+fn listener(core: &Core, pcb: *const c::tcp_pcb) -> Option<Listener<'_>> {
+    let listener = core.find_listener(pcb.cast());
+    if listener.is_none() {
+        let what = if pcb.is_null() { Assertion::InvalidPcb } else { Assertion::DeadPcb };
+        // NULL is answered by an error, as in C; anything else is a mistake worth an assertion.
+        assert_that(pcb.is_null(), what);
+    }
+    listener
+}
+
 /// The connection at `pcb`; a listener is the wrong thing.
+#[inline(never)]
 pub(super) fn connection(core: &Core, pcb: *const c::tcp_pcb) -> Option<Pcb<'_>> {
     match target(core, pcb) {
         Target::Connection(pcb) => Some(pcb),

@@ -89,12 +89,39 @@ impl<'a> Addr<'a> {
     }
 
     /// The address as 32-bit words: four for IPv6, one for IPv4.
+    #[cfg(lwip_ipv6)]
     #[inline]
-    pub(crate) fn words(self) -> impl Iterator<Item = u32> {
+    fn words(self) -> impl Iterator<Item = u32> {
+        let used = if self.is_v6() { ADDR_WORDS } else { 1 };
+        // SAFETY: as in `word`.
+        (0..used).map(move |place| unsafe { load(self.ptr.as_ptr().cast::<u32>().add(place)) })
+    }
+
+    /// The first of them, all of an IPv4 address.
+    #[cfg(any(not(lwip_ipv6), lwip_autoip))]
+    #[inline]
+    fn first_word(self) -> u32 {
+        self.word(0)
+    }
+
+    /// One of them; 0 behind the last.
+    #[inline]
+    pub(crate) fn word(self, place: usize) -> u32 {
         let used = if self.is_v6() { ADDR_WORDS } else { 1 };
         // SAFETY: readable through `'a` by `from_raw`; every variant of ip_addr_t starts with the words of the address
         // itself: one of IPv4, four of IPv6.
-        (0..used).map(move |place| unsafe { load(self.ptr.as_ptr().cast::<u32>().add(place)) })
+        if place < used { unsafe { load(self.ptr.as_ptr().cast::<u32>().add(place)) } } else { 0 }
+    }
+
+    /// Shows the words to `see`. Without IPv6 there is one, and no loop, which small code would not be rid of.
+    #[inline]
+    pub(crate) fn for_each_word(self, mut see: impl FnMut(u32)) {
+        #[cfg(not(lwip_ipv6))]
+        see(self.first_word());
+        #[cfg(lwip_ipv6)]
+        for word in self.words() {
+            see(word);
+        }
     }
 
     /// ip_addr_eq: same version, address and zone.
@@ -104,7 +131,7 @@ impl<'a> Addr<'a> {
             return false;
         }
         #[cfg(not(lwip_ipv6))]
-        return self.words().next() == other.words().next();
+        return self.first_word() == other.first_word();
         #[cfg(lwip_ipv6)]
         {
             let same = self.words().zip(other.words()).all(|(ours, theirs)| ours == theirs);
@@ -124,13 +151,16 @@ impl<'a> Addr<'a> {
 
     /// ip_addr_isany: all zero.
     pub(crate) fn is_any(self) -> bool {
+        #[cfg(not(lwip_ipv6))]
+        return self.first_word() == 0;
+        #[cfg(lwip_ipv6)]
         self.words().all(|word| word == 0)
     }
 
     /// An IPv4 address that AutoIP assigned.
     #[cfg(lwip_autoip)]
     pub(crate) fn is_link_local_v4(self) -> bool {
-        !self.is_v6() && self.words().all(|word| u32::from_be(word) >> 16 == 0xa9fe)
+        !self.is_v6() && u32::from_be(self.first_word()) >> 16 == 0xa9fe
     }
 
     /// Of the same IP version, or both of any (IP_GET_TYPE).

@@ -43,10 +43,10 @@ impl<'c> Tuple<'c> {
         let [key, multiplier, ..] = core.secret();
         let ports = u32::from(self.remote_port) << 16 | u32::from(self.local_port);
         let mut hash = key ^ ports;
-        for word in self.remote.words() {
+        self.remote.for_each_word(|word| {
             hash = (hash ^ word).wrapping_mul(multiplier | 1);
             hash ^= hash >> 15;
-        }
+        });
         (hash as usize & (BUCKETS - 1)) as u16
     }
 

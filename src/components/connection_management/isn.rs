@@ -1,5 +1,7 @@
 //! What an attacker must not guess: initial sequence numbers (RFC 6528) and ephemeral ports (RFC 6056).
 
+#[cfg(lwip_ipv6)]
+use crate::ffi::ip::ADDR_WORDS;
 use crate::ffi::ip::now_ms;
 use crate::pcb::{Core, Pcb, Tuple};
 use crate::wire::SeqNum;
@@ -17,66 +19,52 @@ pub(crate) fn initial_sequence_number(pcb: Pcb<'_>) -> SeqNum {
 }
 
 fn tuple_hash(core: &Core, tuple: &Tuple<'_>) -> u32 {
-    let mut hash = SipHash::new(core.secret());
-    for addr in [tuple.local, tuple.remote] {
-        for word in addr.words() {
-            hash.take(word);
-        }
-    }
-    hash.take(u32::from(tuple.local_port) << 16 | u32::from(tuple.remote_port));
-    hash.finish()
+    let ports = u32::from(tuple.local_port) << 16 | u32::from(tuple.remote_port);
+    #[cfg(not(lwip_ipv6))]
+    let words = [ports, tuple.local.word(0), tuple.remote.word(0)];
+    #[cfg(lwip_ipv6)]
+    let words: [u32; 2 * ADDR_WORDS + 1] = core::array::from_fn(|place| match place {
+        0 => ports,
+        1..=ADDR_WORDS => tuple.local.word(place - 1),
+        _ => tuple.remote.word(place - 1 - ADDR_WORDS),
+    });
+    sip_hash(core.secret(), &words)
 }
 
 /// A random number to start looking for a free port at: a new one for each connection (RFC 6056 3.3.1).
 pub(crate) fn next_port_candidate(core: &Core) -> u32 {
     let count = core.ports_chosen().wrapping_add(1);
     core.set_ports_chosen(count);
-    let mut hash = SipHash::new(core.secret());
-    hash.take(count);
-    hash.take(now_ms());
-    hash.finish()
+    sip_hash(core.secret(), &[count, now_ms()])
 }
 
-/// SipHash-2-4 with a 128-bit key, over a message of 64-bit words of which the caller's are the lower halves.
-struct SipHash {
-    v: [u64; 4],
-    /// Octets of the message so far.
-    len: u8,
-}
-
-impl SipHash {
-    #[inline(never)]
-    fn new([a, b, c, d]: [u32; 4]) -> Self {
-        let (k0, k1) = (join(a, b), join(c, d));
-        let v = [
-            k0 ^ 0x736f_6d65_7073_6575,
-            k1 ^ 0x646f_7261_6e64_6f6d,
-            k0 ^ 0x6c79_6765_6e65_7261,
-            k1 ^ 0x7465_6462_7974_6573,
-        ];
-        Self { v, len: 0 }
+/// SipHash-2-4 with a 128-bit key, over a message of 64-bit words of which these are the lower halves; the lower half of the
+/// result.
+#[inline(never)]
+fn sip_hash([a, b, c, d]: [u32; 4], words: &[u32]) -> u32 {
+    let (k0, k1) = (join(a, b), join(c, d));
+    let mut v = [
+        k0 ^ 0x736f_6d65_7073_6575,
+        k1 ^ 0x646f_7261_6e64_6f6d,
+        k0 ^ 0x6c79_6765_6e65_7261,
+        k1 ^ 0x7465_6462_7974_6573,
+    ];
+    let mut rest = words.iter();
+    loop {
+        let next = rest.next();
+        // A message of whole words ends with one that has its length in octets in the highest octet, and nothing else.
+        let word = next.map_or((words.len() as u64) << 59, |word| u64::from(*word));
+        v[3] ^= word;
+        rounds(&mut v, 2);
+        v[0] ^= word;
+        if next.is_none() {
+            break;
+        }
     }
-
-    fn take(&mut self, word: u32) {
-        self.len = self.len.wrapping_add(8);
-        self.compress(word, 0);
-    }
-
-    #[inline(never)]
-    fn compress(&mut self, low: u32, high: u32) {
-        self.v[3] ^= join(low, high);
-        rounds(&mut self.v, 2);
-        self.v[0] ^= join(low, high);
-    }
-
-    /// A message of whole words ends with one that has its length in the highest octet, and nothing else.
-    fn finish(mut self) -> u32 {
-        self.compress(0, u32::from(self.len) << 24);
-        self.v[2] ^= 0xff;
-        rounds(&mut self.v, 4);
-        let [a, b, c, d] = self.v;
-        (a ^ b ^ c ^ d) as u32
-    }
+    v[2] ^= 0xff;
+    rounds(&mut v, 4);
+    let [a, b, c, d] = v;
+    (a ^ b ^ c ^ d) as u32
 }
 
 #[inline(never)]
@@ -114,12 +102,10 @@ mod tests {
             let [a, b, c, d] = key;
             #[allow(deprecated)]
             let mut theirs = std::hash::SipHasher::new_with_keys(join(a, b), join(c, d));
-            let mut ours = SipHash::new(key);
-            for word in words {
-                theirs.write(&u64::from(word).to_le_bytes());
-                ours.take(word);
+            for word in &words {
+                theirs.write(&u64::from(*word).to_le_bytes());
             }
-            prop_assert_eq!(ours.finish(), theirs.finish() as u32);
+            prop_assert_eq!(sip_hash(key, &words), theirs.finish() as u32);
         }
     }
 }
