@@ -122,6 +122,6 @@ impl Core {
     pub(crate) fn take_due(&self, now: u32) -> Option<PcbId> {
         let entry = at(1).filter(|entry| !is_before(now, due(*entry)))?;
         remove(entry);
-        Some(PcbId { entry, generation: super::table::generation(entry).into() })
+        Some(PcbId { entry, generation: super::table::generation(entry) })
     }
 }

@@ -64,7 +64,7 @@ impl Core {
     /// The PCB that `id` was made of, if it still lives.
     #[inline]
     pub(crate) fn get(&self, id: PcbId) -> Option<Pcb<'_>> {
-        if u32::from(table::generation(id.entry)) != id.generation {
+        if table::generation(id.entry) != id.generation {
             return None;
         }
         // SAFETY: (live): `id` was made of a living PCB, and its entry has seen no other use since.
@@ -127,7 +127,7 @@ impl<'c> Pcb<'c> {
 
     /// See [`PcbId`].
     pub(crate) fn id(self) -> PcbId {
-        PcbId { entry: self.entry, generation: table::generation(self.entry).into() }
+        PcbId { entry: self.entry, generation: table::generation(self.entry) }
     }
 
     /// What a `Pcb` borrows: the lock is held.
