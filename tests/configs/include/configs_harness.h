@@ -7,6 +7,8 @@
 #if !defined(NO_SYS) || !NO_SYS
 void sys_check_core_locking(void);
 #define LWIP_ASSERT_CORE_LOCKED() sys_check_core_locking()
+/* The port's own definition, before lwIP 2.1.3 comes with an empty one for the port to redefine. */
+#define LWIP_MARK_TCPIP_THREAD() sys_mark_tcpip_thread()
 #endif
 
 /* lwIP's fragment header is smaller than two pointers of a 64-bit host and says so itself. */
