@@ -303,7 +303,9 @@ impl Lwip {
         if length == 0 {
             return Ok(0);
         }
-        let flags = c::TCP_WRITE_FLAG_MORE | if length <= COPIED { c::TCP_WRITE_FLAG_COPY } else { 0 };
+        // PSH on the last segment of what the program has given (RFC 9293 3.9.1.2, MUST-61).
+        let more = if length < data.len() { c::TCP_WRITE_FLAG_MORE } else { 0 };
+        let flags = more | if length <= COPIED { c::TCP_WRITE_FLAG_COPY } else { 0 };
         // SAFETY: as above; `data` has as many octets. What is not copied is kept below, until `on_sent` says that the peer has
         // it, or the PCB is freed: `on_err`, `tcp_abort`. A packet that waits for an address, and may outlive both, has a copy
         // (PBUF_NEEDS_COPY in port/lwipopts.h), and a device has sent it, or has a copy, when it returns.
