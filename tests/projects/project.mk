@@ -7,8 +7,9 @@ LWIP_INCLUDE_DIRS = $(LWIPDIR)/include $(PORT) .
 LWIP_CFLAGS = $(CFLAGS)
 include $(CORE)/Filelists.mk
 
-OBJECTS = $(addsuffix .o,$(basename $(notdir main.c $(COREFILES) $(CORE4FILES) $(CORE6FILES))))
-vpath %.c . $(sort $(dir $(COREFILES) $(CORE4FILES) $(CORE6FILES)))
+SOURCES = main.c $(COREFILES) $(CORE4FILES) $(CORE6FILES) $(LWIPDIR)/netif/ethernet.c
+OBJECTS = $(addsuffix .o,$(basename $(notdir $(SOURCES))))
+vpath %.c $(sort $(dir $(SOURCES)))
 
 program: $(OBJECTS) $(LWIP_TCP_RUST_LIB)
 	$(CC) -o $@ $(OBJECTS) $(LWIP_TCP_RUST_LIB)
