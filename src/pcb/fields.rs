@@ -221,6 +221,8 @@ macro_rules! beside {
         #[allow(dead_code)] // some are for options that lwipopts.h may leave out
         pub(super) struct Beside {
             $($( #[cfg $cfg] $(#[$meta])* pub(super) $field: $ty, )*)*
+            /// The bucket of the demultiplexing index that this PCB is in, counted from 1: it stands where padding would.
+            pub(super) bucket: u16,
             pub(super) unsent_tail: *mut c::tcp_seg,
             pub(super) unacked_tail: *mut c::tcp_seg,
             #[cfg(sack_recovery)]
@@ -232,6 +234,7 @@ macro_rules! beside {
         impl Beside {
             pub(super) const NEW: Self = Self {
                 $($( #[cfg $cfg] $field: <$ty as Zero>::ZERO, )*)*
+                bucket: table::NONE,
                 unsent_tail: core::ptr::null_mut(),
                 unacked_tail: core::ptr::null_mut(),
                 #[cfg(sack_recovery)]

@@ -155,9 +155,9 @@ pub(super) fn insert(core: &Core, pcb: Pcb<'_>) {
     let entry = pcb.entry.as_ptr();
     // SAFETY: (live): its entry; under (lock).
     unsafe {
-        if (*entry).bucket == NONE {
+        if (*entry).beside.bucket == NONE {
             let bucket = Tuple::of(pcb).bucket(core);
-            (*entry).bucket = bucket + 1;
+            (*entry).beside.bucket = bucket + 1;
             (*entry).chain = *head(bucket);
             *head(bucket) = Some(pcb.entry);
         }
@@ -169,10 +169,10 @@ pub(super) fn remove(pcb: Pcb<'_>) {
     let own = pcb.entry.as_ptr();
     // SAFETY: (live): its entry; entries of the table, under (lock).
     unsafe {
-        if (*own).bucket == NONE {
+        if (*own).beside.bucket == NONE {
             return;
         }
-        let mut link = head((*own).bucket - 1);
+        let mut link = head((*own).beside.bucket - 1);
         while let Some(next) = *link {
             if next == pcb.entry {
                 *link = (*own).chain;
@@ -180,7 +180,7 @@ pub(super) fn remove(pcb: Pcb<'_>) {
             }
             link = &raw mut (*next.as_ptr()).chain;
         }
-        (*own).bucket = NONE;
+        (*own).beside.bucket = NONE;
     }
 }
 

@@ -28,9 +28,7 @@ pub(super) struct Entry {
     /// Odd while the PCB lives; changes with each use, so that a [`super::PcbId`] of an earlier use is recognised: the number
     /// comes back after 2^31 uses, which no callback sees.
     generation: u32,
-    /// The bucket of the demultiplexing index that this PCB is in, counted from 1.
-    pub(super) bucket: u16,
-    /// The next entry of that bucket.
+    /// The next entry of the demultiplexing index's bucket that this PCB is in.
     pub(super) chain: Link,
     /// When the connection has to be looked at, in milliseconds: see [`super::deadlines`].
     #[cfg(fine_timers)]
@@ -49,7 +47,6 @@ pub(super) struct Entry {
 impl Entry {
     const NEW: Self = Self {
         generation: 0,
-        bucket: NONE,
         chain: None,
         #[cfg(fine_timers)]
         due: 0,
@@ -252,7 +249,6 @@ impl Core {
             let entry = entry.as_ptr();
             (*entry).pcb = ptr.as_ptr();
             (*entry).generation = (*entry).generation.wrapping_add(1);
-            (*entry).bucket = NONE;
             // All zero is what `Beside::NEW` is.
             c::lwip_tcp_rust_memzero((&raw mut (*entry).beside).cast(), size_of::<Beside>() as u16);
         }
