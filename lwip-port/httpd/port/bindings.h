@@ -1,0 +1,11 @@
+/* What src/ffi needs of lwIP; build.rs has bindgen read it. */
+#include "lwip/sockets.h"
+#include "lwip/ip.h"
+#include "lwip/memp.h"
+#include "lwip/netif.h"
+#include "lwip/priv/memp_priv.h"
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/stats.h"
+#include "lwip/tcp.h"
+#include "lwip/tcpip.h"
+#include "netif/tapif.h"
