@@ -230,11 +230,13 @@ pub(crate) fn on_probe_timer(pcb: Pcb<'_>) {
     let fits = |seg: crate::pcb::Seg<'_>| seg.end() - pcb.lastack() <= pcb.snd_wnd().into();
     let new = unsent.front().filter(|seg| fits(*seg)).map(|seg| seg.end());
     let stuck = is_stuck(pcb);
+    // Also where a D-SACK has ended recovery since: what the peer has is not sent again.
+    let first_missing = pcb.sacked() > 0;
     if new.is_none() {
         let last = unacked.back().map(|seg| seg.seq());
         let mut octets = 0;
         transfer(&mut unacked, &mut unsent, |seg| {
-            let chosen = if stuck { !seg.is_marked(Mark::Sacked) } else { Some(seg.seq()) == last };
+            let chosen = if first_missing { !seg.is_marked(Mark::Sacked) } else { Some(seg.seq()) == last };
             if octets > 0 {
                 return Pick::Stop;
             }

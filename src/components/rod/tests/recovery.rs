@@ -582,3 +582,35 @@ fn a_lost_retransmission_at_a_full_window_is_probed() {
     assert_eq!(sender.pcb().ssthresh(), ssthresh);
     sender.finish();
 }
+
+/// A probe is scheduled in recovery, and D-SACKs end that before it is due: it sends what is missing, and nothing that the peer
+/// has.
+#[test]
+#[cfg(rack)]
+fn a_probe_after_a_needless_recovery_spares_what_is_sacked() {
+    let mut sender = Sender::new(5, 1000);
+    // A round trip is measured first.
+    sender.write(0, 100);
+    sender.send();
+    sender.wait(40);
+    sender.ack(100, &[]);
+    sender.write(100, 900);
+    own_cwnd(&sender, 10);
+    sender.send();
+    sender.wait(40);
+    sender.ack(100, &[(200, 600)]);
+    assert_eq!(sender.send(), [(100, 200)]);
+    sender.wait(40);
+    sender.ack(600, &[(700, 1000)]);
+    assert_eq!(sender.send(), [(600, 700)]);
+    assert!(is_in_recovery(sender.pcb()) && sender.pcb().timer() == Timer::Probe);
+    for _ in 0..2 {
+        sender.ack(600, &[(100, 200), (700, 1000)]);
+    }
+    assert!(!is_in_recovery(sender.pcb()) && sender.pcb().timer() == Timer::Probe);
+    sender.wait(sender.pcb().timer_due().wrapping_sub(sender.now));
+    sender.expire();
+    assert_eq!(sender.send(), [(600, 700)]);
+    sender.check().expect("the counts are right");
+    sender.finish();
+}
