@@ -10,7 +10,7 @@
 #
 # INCLUDE_DIRS are the port's folder (arch/cc.h) and that of lwipopts.h; lwIP's src/include is added where it misses.
 # Settings, all cache variables: LWIP_TCP_RUST_TARGET, LWIP_TCP_RUST_PROFILE, LWIP_TCP_RUST_TARGET_DIR, LWIP_TCP_RUST_CARGO,
-# LWIP_TCP_RUST_CARGO_ARGS, LWIP_TCP_RUST_CARGO_ENV. They are described below.
+# LWIP_TCP_RUST_CARGO_ARGS, LWIP_TCP_RUST_CARGO_ENV, LWIP_TCP_RUST_SANITIZE. They are described below.
 include_guard(GLOBAL)
 
 get_filename_component(LWIP_TCP_RUST_ROOT "${CMAKE_CURRENT_LIST_DIR}/.." ABSOLUTE)
@@ -25,6 +25,8 @@ set(LWIP_TCP_RUST_PROFILE "release" CACHE STRING "Cargo profile: release (small)
 set(LWIP_TCP_RUST_CARGO "" CACHE STRING "The cargo to call; empty: that on PATH")
 set(LWIP_TCP_RUST_CARGO_ARGS "" CACHE STRING "More arguments of cargo build, for example -Zbuild-std=core")
 set(LWIP_TCP_RUST_CARGO_ENV "" CACHE STRING "More of cargo's environment, VAR=VALUE, for example RUSTC_BOOTSTRAP=1")
+option(LWIP_TCP_RUST_SANITIZE
+    "Where the C flags ask for AddressSanitizer, instrument the Rust code too (by a flag that Rust calls unstable)" OFF)
 # All configurations share it, so that the build dependencies compile once. It is not cargo's own default: an archive is taken
 # out of it, and another cargo build at the same time must not put a different one there.
 if(CMAKE_SOURCE_DIR STREQUAL LWIP_TCP_RUST_ROOT)
@@ -93,6 +95,19 @@ function(_lwip_tcp_rust_find_target result flags)
     set(${result} "${target}" PARENT_SCOPE)
 endfunction()
 
+# A host build under AddressSanitizer: the triple has to be named, so that cargo leaves its build scripts alone.
+function(_lwip_tcp_rust_sanitize triple environment)
+    execute_process(COMMAND "${LWIP_TCP_RUST_CARGO}" -vV OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
+    if(NOT text MATCHES "host: ([a-z0-9_-]+)")
+        message(FATAL_ERROR "LWIP_TCP_RUST_SANITIZE: ${LWIP_TCP_RUST_CARGO} -vV does not say what its host is:\n${text}")
+    endif()
+    set(${triple} "${CMAKE_MATCH_1}" PARENT_SCOPE)
+    string(TOUPPER "${CMAKE_MATCH_1}" name)
+    string(REPLACE "-" "_" name "${name}")
+    list(APPEND ${environment} RUSTC_BOOTSTRAP=1 "CARGO_TARGET_${name}_RUSTFLAGS=-Zsanitizer=address")
+    set(${environment} "${${environment}}" PARENT_SCOPE)
+endfunction()
+
 # Absolute folders, lwIP's own headers included.
 function(_lwip_tcp_rust_include_dirs result lwip_dir)
     set(dirs)
@@ -136,6 +151,9 @@ function(lwip_tcp_rust_library target)
     string(REPLACE "$<COMPILE_LANGUAGE:C>" "1" flags "${flags}")
     string(REPLACE "$<COMPILE_LANGUAGE:CXX>" "0" flags "${flags}")
     _lwip_tcp_rust_find_target(triple "${flags}")
+    if(LWIP_TCP_RUST_SANITIZE AND NOT triple AND flags MATCHES "-fsanitize=[a-z,]*address")
+        _lwip_tcp_rust_sanitize(triple LWIP_TCP_RUST_CARGO_ENV)
+    endif()
     set(profile "${ARG_PROFILE}")
     if(NOT profile)
         set(profile "${LWIP_TCP_RUST_PROFILE}")
