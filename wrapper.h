@@ -116,6 +116,15 @@ enum lwip_tcp_rust_presence { LWIP_TCP_RUST_CFG_LWIP_TCP = (LWIP_TCP != 0) };
 #define LWIP_TCP_RUST_ECN 0
 #endif
 
+/*
+ * LWIP_TCP_RUST_HYSTART: 1 ends the first slow start of NewReno and CUBIC when round trips get longer (HyStart++, RFC 9406), before
+ * the queue on the path overflows. Needs LWIP_TCP_RUST_RACK, which knows the round trip of each ACK; a connection whose peer has no
+ * SACK starts without it.
+ */
+#ifndef LWIP_TCP_RUST_HYSTART
+#define LWIP_TCP_RUST_HYSTART 0
+#endif
+
 /* LWIP_TCP_RUST_IW10: 1 starts with a window of ten segments (RFC 6928) instead of four (RFC 3390). */
 #ifndef LWIP_TCP_RUST_IW10
 #define LWIP_TCP_RUST_IW10 0
@@ -250,6 +259,7 @@ enum lwip_tcp_rust_switches {
   LWIP_TCP_RUST_CFG_CC_CHOICE = (LWIP_TCP_RUST_CUBIC || LWIP_TCP_RUST_BBR),
   LWIP_TCP_RUST_CFG_PACING = (LWIP_TCP_RUST_PACING != 0),
   LWIP_TCP_RUST_CFG_BBR = (LWIP_TCP_RUST_BBR != 0),
+  LWIP_TCP_RUST_CFG_HYSTART = (LWIP_TCP_RUST_HYSTART != 0),
   LWIP_TCP_RUST_CFG_IW10 = (LWIP_TCP_RUST_IW10 != 0),
   LWIP_TCP_RUST_CFG_CWND_VALIDATION = (LWIP_TCP_RUST_CWV != 0),
   LWIP_TCP_RUST_CFG_CUBIC = (LWIP_TCP_RUST_CUBIC != 0),

@@ -290,6 +290,10 @@ impl Zero for crate::components::rod::Timer {
 impl Zero for crate::components::congestion_control::Control {
     const ZERO: Self = Self::ZERO;
 }
+#[cfg(hystart)]
+impl Zero for crate::components::congestion_control::HyStart {
+    const ZERO: Self = Self::ZERO;
+}
 impl Zero for SeqNum {
     const ZERO: Self = SeqNum::new(0);
 }
@@ -387,6 +391,10 @@ beside! {
         /// as of this time (low 16 bits of the millisecond).
         pace_time: u16, set_pace_time;
     }
+    CongestionControl if (hystart) {
+        /// What HyStart++ (RFC 9406) has seen of the first slow start.
+        hystart: crate::components::congestion_control::HyStart, set_hystart;
+    }
     CongestionControl if (ecn) {
         /// What of ECN (RFC 3168) is under way: bits of its own.
         ecn: u8, set_ecn;
@@ -423,6 +431,7 @@ const _: () = {
     let integers = if cfg!(fine_timers) { 236 } else { 44 };
     // What congestion controllers remember comes on top.
     let integers = integers + if cfg!(cc_choice) { 92 } else { 0 } + if cfg!(ecn) { 8 } else { 0 };
+    let integers = integers + if cfg!(hystart) { 12 } else { 0 };
     assert!(size_of::<table::Entry>() <= integers + 5 * size_of::<usize>());
 };
 

@@ -17,12 +17,16 @@ mod bbr;
 mod cubic;
 #[cfg(ecn)]
 pub(crate) mod ecn;
+#[cfg(hystart)]
+mod hystart;
 mod newreno;
 #[cfg(pacing)]
 pub(crate) mod pacing;
 #[cfg(bbr)]
 mod short;
 
+#[cfg(hystart)]
+pub(crate) use hystart::HyStart;
 use newreno::NewReno;
 
 type Cc<'c> = Own<'c, Owner>;
@@ -104,6 +108,8 @@ trait Algorithm {
     /// The path has marked a packet of ours.
     #[cfg(ecn)]
     fn on_mark(&mut self, cc: &Cc<'_>) {
+        #[cfg(hystart)]
+        hystart::end(cc);
         let ssthresh = self.reduced(cc, Cause::Mark);
         cc.set_ssthresh(ssthresh);
         cc.set_cwnd(cc.cwnd().min(ssthresh));
@@ -230,8 +236,13 @@ macro_rules! with_algorithm {
     }};
 }
 
-/// RFC 3465 2.3: by what was acknowledged, two segments at most; L = 1 while recovering from a timeout.
+/// RFC 3465 2.3: by what was acknowledged, two segments at most; L = 1 while recovering from a timeout. The first slow start of a
+/// connection is HyStart++'s, if that is built.
 fn slow_start(cc: &Cc<'_>, ack: &Ack) {
+    #[cfg(hystart)]
+    if !ack.after_timeout && hystart::slow_start(cc, ack) {
+        return;
+    }
     let mss = Wnd::from(cc.mss());
     let limit = if ack.after_timeout { mss } else { mss.saturating_mul(2) };
     cc.set_cwnd(cc.cwnd().saturating_add(ack.acked.min(limit)));
@@ -239,6 +250,8 @@ fn slow_start(cc: &Cc<'_>, ack: &Ack) {
 
 /// Before a reduction, which may turn out needless.
 fn remember(cc: &Cc<'_>) {
+    #[cfg(hystart)]
+    hystart::end(cc);
     #[cfg(sack_recovery)]
     {
         cc.set_prior_cwnd(cc.cwnd());
@@ -364,7 +377,10 @@ pub(crate) fn on_established(pcb: Pcb<'_>) {
     if !needs_no_sack(&pcb.control()) && !may_have_sack(pcb) {
         choose(pcb, cfg!(cubic).into());
     }
-    own(pcb).set_cwnd(wnd(initial_window(pcb.mss().into())));
+    let cc = own(pcb);
+    cc.set_cwnd(wnd(initial_window(pcb.mss().into())));
+    #[cfg(hystart)]
+    hystart::begin(&cc);
     trace(pcb);
 }
 

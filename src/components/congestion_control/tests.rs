@@ -6,6 +6,8 @@ mod bbr;
 mod cubic;
 #[cfg(ecn)]
 mod ecn;
+#[cfg(hystart)]
+mod hystart;
 
 use super::*;
 use crate::components::{connection_management as cm, flow_control, rod};

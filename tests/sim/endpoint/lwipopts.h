@@ -49,6 +49,9 @@
 #ifndef SIM_RUST_PACING
 #define SIM_RUST_PACING            1
 #endif
+#ifndef SIM_RUST_HYSTART
+#define SIM_RUST_HYSTART           1
+#endif
 #if defined(SIM_RUST_RECOVERY) && SIM_RUST_RECOVERY
 #define LWIP_TCP_RUST_FINE_TIMERS  1
 #define LWIP_TCP_RUST_SACK         1
@@ -58,6 +61,7 @@
 #define LWIP_TCP_RUST_BBR          SIM_RUST_PACING
 #define LWIP_TCP_RUST_CWV          1
 #define LWIP_TCP_RUST_ECN          1
+#define LWIP_TCP_RUST_HYSTART      SIM_RUST_HYSTART
 #define MEMP_NUM_SYS_TIMEOUT       (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 1)
 #endif
 

@@ -14,14 +14,16 @@ use crate::units::Nanos;
 /// A property: its name, and whether it is one of `tcp`'s.
 type Property = fn(&Libraries, &Tcp) -> Result<()>;
 
-const PROPERTIES: [(&str, Property); 6] = [
+const PROPERTIES: [(&str, Property); 7] = [
     ("the same seed gives the same packets, another seed others", repeats),
     ("no loss, no retransmission", clean_path),
     ("every byte arrives once and right, whatever the path does", any_path),
     ("every byte is right in long runs with loss", long_runs),
     ("every byte arrives after an outage", outage),
+    (HYSTART, hystart),
     (FIGURES, reference),
 ];
+const HYSTART: &str = "HyStart++ loses at most two thirds of what slow start loses without it";
 const FIGURES: &str = "DESIGN.md's figures are met";
 
 /// Checks all properties of all `tcps`; false if one does not hold.
@@ -29,7 +31,7 @@ pub fn check(libraries: &Libraries, tcps: &[Tcp]) -> bool {
     let mut good = true;
     for tcp in tcps {
         for (name, property) in PROPERTIES {
-            if name == FIGURES && reference_of(tcp).is_none() {
+            if (name == FIGURES && reference_of(tcp).is_none()) || (name == HYSTART && tcp.stack != "rust") {
                 continue;
             }
             match property(libraries, tcp) {
@@ -154,6 +156,29 @@ fn outage(libraries: &Libraries, tcp: &Tcp) -> Result<()> {
         scenario.back.outages = scenario.forward.outages.clone();
         scenario.forward.rate_steps = vec![(Nanos::from_secs(6), 1_000_000), (Nanos::from_secs(8), 10_000_000)];
         arrives(libraries, &scenario)?;
+    }
+    Ok(())
+}
+
+/// Two seconds from the beginning, of which slow start is the first, on a path without loss of its own and with a queue of one and a
+/// half, and of two bandwidth-delay products.
+fn hystart(libraries: &Libraries, tcp: &Tcp) -> Result<()> {
+    const WINDOW: u32 = 262_144;
+    for control in ["newreno", "cubic"] {
+        for queue in [50, 66] {
+            let lost = |stack: &str| -> Result<u64> {
+                let tcp = Tcp { stack: stack.to_owned(), congestion_control: Some(control.to_owned()) };
+                let mut scenario = base(&[&tcp]);
+                scenario.window = WINDOW;
+                scenario.forward.queue = queue;
+                scenario.duration = Nanos::from_secs(2);
+                let (outcome, _) = run(libraries, &scenario)?;
+                ensure!(outcome.flows[0].bytes > 0, "nothing was delivered");
+                Ok(outcome.forward.queue_drops)
+            };
+            let (with, without) = (lost(&tcp.stack)?, lost("rust-no-hystart")?);
+            ensure!(with * 3 <= without * 2, "{control}, a queue of {queue}: {with} lost with it, {without} without");
+        }
     }
     Ok(())
 }
