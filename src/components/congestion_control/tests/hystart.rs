@@ -85,7 +85,7 @@ impl Sender {
     }
 
     fn ack(&mut self, rtt: u16) -> Growth {
-        self.una = self.una + SMSS;
+        self.una += SMSS;
         let growth = self.state.on_ack(self.una, self.next, rtt);
         match growth {
             Growth::Whole => self.cwnd += SMSS,
