@@ -15,9 +15,9 @@ struct attack_case {
 };
 
 extern const struct attack_case cases_blind[], cases_input[], cases_resource[],
-  cases_complaints[], cases_misuse[];
+  cases_complaints[], cases_misuse[], cases_recovery[], cases_walks[];
 extern const unsigned cases_blind_count, cases_input_count, cases_resource_count,
-  cases_complaints_count, cases_misuse_count;
+  cases_complaints_count, cases_misuse_count, cases_recovery_count, cases_walks_count;
 
 const char *known_c_attack(const char *name);
 
@@ -30,6 +30,16 @@ void attack_fail(const char *format, ...);
     } \
   } while (0)
 void expect_consistent(void);
+/* How many instructions a call takes here and now; nothing of it remains. */
+unsigned long instructions_of(void (*call)(void));
+
+/* When what was not acknowledged is sent again at the earliest: RFC 6298 (2.4);
+ * a loss probe not before the peer's delayed ACK (RFC 8985 7.2). */
+#if LWIP_TCP_RUST_RACK
+#define FIRST_REPETITION_MS 40
+#else
+#define FIRST_REPETITION_MS 1000
+#endif
 
 /* --- the application ------------------------------------------------------- */
 struct app {
@@ -76,6 +86,8 @@ struct segment {
 #define PEER_ADDR 0x0a000002UL
 
 void peer_init(struct peer *p, u32_t addr, u16_t port, u16_t stack_port);
+/* One that sends no SACKs, and does not say that it would; to establish(). */
+void peer_init_without_sack(struct peer *p);
 /* Builds an IPv4 packet with one segment; gives its length. */
 u16_t peer_build(const struct peer *p, u8_t *out, u8_t flags, u32_t seq, u32_t ack,
                  const void *data, u16_t len);

@@ -96,6 +96,8 @@ static const struct group groups[] = {
   { cases_resource, &cases_resource_count },
   { cases_complaints, &cases_complaints_count },
   { cases_misuse, &cases_misuse_count },
+  { cases_recovery, &cases_recovery_count },
+  { cases_walks, &cases_walks_count },
 };
 
 int main(int argc, char **argv)

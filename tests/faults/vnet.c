@@ -7,7 +7,14 @@
 #include "lwip/init.h"
 #include "lwip/ip.h"
 #include "lwip/sys.h"
+#include "lwip/timeouts.h"
 #include "lwip/priv/tcp_priv.h"
+
+#if LWIP_TIMERS
+#define VNET_TIMER_INTERVAL 5
+#else
+#define VNET_TIMER_INTERVAL TCP_TMR_INTERVAL
+#endif
 
 struct vnet vnet;
 int vnet_assert_expected;
@@ -239,7 +246,17 @@ void vnet_init(void)
   netif_add(&vnet.netif, &addr, &mask, &gw, NULL, vnet_netif_init, ip4_input);
   netif_set_default(&vnet.netif);
   netif_set_up(&vnet.netif);
-  vnet.next_tmr = vnet.now + TCP_TMR_INTERVAL;
+  vnet.next_tmr = vnet.now + VNET_TIMER_INTERVAL;
+}
+
+static void run_timer(void)
+{
+  vnet.next_tmr += VNET_TIMER_INTERVAL;
+#if LWIP_TIMERS
+  sys_check_timeouts();
+#else
+  tcp_tmr();
+#endif
 }
 
 void vnet_step(void)
@@ -254,9 +271,8 @@ void vnet_step(void)
     return;
   }
   vnet.now = vnet.next_tmr;
-  vnet.next_tmr += TCP_TMR_INTERVAL;
   release_due(0);
-  tcp_tmr();
+  run_timer();
 }
 
 void vnet_run(u32_t ms)

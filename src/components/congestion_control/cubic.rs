@@ -104,7 +104,8 @@ impl Cubic {
             return cwnd.max(self.w_est);
         }
         // 4.4, 4.5: towards where the curve is in a round trip, but by no more than half the window in one.
-        let target = w_cubic(t.saturating_add(rtt), self.k, self.w_max, mss).clamp(cwnd, cwnd.saturating_add(cwnd / 2));
+        let curve = w_cubic(t.saturating_add(rtt), self.k, self.w_max, mss);
+        let target = curve.min(cwnd.saturating_add(cwnd / 2)).max(cwnd);
         let parts = ratio(u64::from(target - cwnd) * acked * FINE, cwnd.into());
         add(cwnd, &mut self.cwnd_rest, parts)
     }

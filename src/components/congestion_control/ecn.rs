@@ -19,6 +19,8 @@ impl Ecn {
     const REDUCED: u8 = 1 << 3;
     /// Until `ecn_end` is acknowledged there is no other reduction.
     const WAITING: u8 = 1 << 4;
+    /// A mark was reported since the window was last reduced for a loss.
+    const MARKED: u8 = 1 << 5;
 }
 
 /// CE in the last two bits of the TOS or traffic class.
@@ -104,12 +106,22 @@ pub(crate) fn on_ack(pcb: Pcb<'_>, flags: Flags, ack: SeqNum) {
     let cc = own(pcb);
     cc.set_ecn_end(pcb.snd_nxt());
     cc.set_ecn_marks(pcb.ecn_marks().saturating_add(1));
-    set(pcb, Ecn::REDUCED, true);
+    set(pcb, Ecn::REDUCED | Ecn::MARKED, true);
     // A loss of the same window has reduced it already.
     if !pcb.has(Bit::IN_FAST_RECOVERY | Bit::RTO) {
         super::on_mark(pcb);
         trace(pcb);
     }
+}
+
+/// The window is reduced for a loss.
+pub(super) fn on_loss(pcb: Pcb<'_>) {
+    set(pcb, Ecn::MARKED, false);
+}
+
+/// There was congestion, whether what was taken for a loss was one or not: the reduction stays.
+pub(super) fn is_marked(pcb: Pcb<'_>) -> bool {
+    has(pcb, Ecn::MARKED)
 }
 
 /// Both sides have agreed on ECN.

@@ -401,6 +401,8 @@ pub(crate) fn on_duplicate_ack(pcb: Pcb<'_>) {
 /// Three duplicate ACKs: fast retransmit.
 pub(crate) fn on_fast_retransmit(pcb: Pcb<'_>) {
     let cc = own(pcb);
+    #[cfg(ecn)]
+    ecn::on_loss(pcb);
     with_algorithm!(cc, algorithm => algorithm.on_fast_retransmit(&cc));
     trace(pcb);
 }
@@ -421,6 +423,10 @@ pub(crate) fn on_recovered(pcb: Pcb<'_>) {
 /// The retransmission timer expired.
 pub(crate) fn on_timeout(pcb: Pcb<'_>) {
     let cc = own(pcb);
+    #[cfg(ecn)]
+    if pcb.nrtx() == 0 {
+        ecn::on_loss(pcb);
+    }
     with_algorithm!(cc, algorithm => algorithm.on_timeout(&cc));
     trace(pcb);
 }
@@ -471,10 +477,14 @@ fn validate(cc: &Cc<'_>, idle: u32) {
     }
 }
 
-/// The last reduction was needless (RFC 4015).
+/// The last reduction was needless (RFC 4015), unless a mark has asked for it as well.
 #[cfg(sack_recovery)]
 pub(crate) fn on_undone(pcb: Pcb<'_>) {
     let cc = own(pcb);
+    #[cfg(ecn)]
+    if ecn::is_marked(pcb) {
+        return;
+    }
     with_algorithm!(cc, algorithm => algorithm.on_undone(&cc));
     trace(pcb);
 }

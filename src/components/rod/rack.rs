@@ -63,7 +63,7 @@ pub(super) fn on_sent(pcb: Pcb<'_>, start: SeqNum, end: SeqNum, again: bool) {
 
 /// A round trip was measured exactly.
 pub(super) fn on_round_trip(rod: &Rod<'_>, ms: u32) {
-    let ms = ms.clamp(1, 0xffff) as u16;
+    let ms = u16::try_from(ms).unwrap_or(u16::MAX).max(1);
     if rod.min_rtt() == 0 || ms < rod.min_rtt() {
         rod.set_min_rtt(ms);
     }

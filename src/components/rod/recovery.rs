@@ -162,7 +162,10 @@ fn frto_says_spurious(delivery: &Delivery, resending: Option<SeqNum>) -> bool {
 fn eifel_says_spurious(pcb: Pcb<'_>, echo: Option<u32>) -> bool {
     #[cfg(lwip_tcp_timestamps)]
     if let (Some(echo), true, true) = (echo, pcb.has(Bit::TIMESTAMPS), pcb.undo_count() > 1) {
-        return ((echo as u16).wrapping_sub(pcb.first_again()) as i16) < 0;
+        // Both as ages. What was never sent, since it is yet to come, is no echo and has no age of half a minute.
+        let now = crate::ffi::ip::now_ms();
+        let (age, since) = (now.wrapping_sub(echo), (now as u16).wrapping_sub(pcb.first_again()));
+        return age > since.into() && age < 0x8000;
     }
     let _ = (pcb, echo);
     false

@@ -5,9 +5,15 @@
 #ifndef VNET_LWIPOPTS_H
 #define VNET_LWIPOPTS_H
 
-/* The harness owns time and the only thread; it calls tcp_tmr() itself. */
+/* The harness owns time and the only thread; it calls tcp_tmr() itself. The
+ * core's deadlines in milliseconds need lwIP's timers. */
 #define NO_SYS 1
+#ifdef VNET_RECOVERY
+#define LWIP_TIMERS 1
+#define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 1)
+#else
 #define LWIP_TIMERS 0
+#endif
 #define SYS_LIGHTWEIGHT_PROT 0
 #define LWIP_NETCONN 0
 #define LWIP_SOCKET 0
@@ -25,9 +31,18 @@
 #define LWIP_HAVE_LOOPIF 0
 
 #define TCP_MSS 536
+#ifdef VNET_RECOVERY
+#define TCP_SND_BUF (120 * TCP_MSS)
+#else
 #define TCP_SND_BUF (8 * TCP_MSS)
+#endif
 #define TCP_WND (6 * TCP_MSS)
+#ifdef VNET_RECOVERY
+#define TCP_SND_QUEUELEN 4000
+#define TCP_SNDLOWAT (4 * TCP_MSS)
+#else
 #define TCP_SND_QUEUELEN 32
+#endif
 #define MEMP_NUM_TCP_PCB 8
 #define MEMP_NUM_TCP_PCB_LISTEN 4
 #define MEMP_NUM_TCP_SEG 96
@@ -53,6 +68,18 @@
 #define LWIP_WND_SCALE 1
 #define TCP_RCV_SCALE 1
 #define LWIP_CHECKSUM_ON_COPY 1
+#endif
+/* The core's recovery and congestion control; long queues, to see what a walk
+ * costs. */
+#ifdef VNET_RECOVERY
+#define LWIP_TCP_RUST_FINE_TIMERS 1
+#define LWIP_TCP_RUST_SACK 1
+#define LWIP_TCP_RUST_RACK 1
+#define LWIP_TCP_RUST_CUBIC 1
+#define LWIP_TCP_RUST_PACING 1
+#define LWIP_TCP_RUST_BBR 1
+#define LWIP_TCP_RUST_CWV 1
+#define LWIP_TCP_RUST_ECN 1
 #endif
 #ifdef VNET_PLAIN
 #define TCP_OVERSIZE 0

@@ -774,7 +774,7 @@ impl Bbr {
 impl Bbr {
     /// UpdateMinRTT(). True if BBR.probe_rtt_expired.
     fn update_min_rtt(&mut self, rs: &RateSample, s: &Sample) -> bool {
-        let (now, rtt) = (coarse(s.now), rs.interval.clamp(1, 0xffff) as u16);
+        let (now, rtt) = (coarse(s.now), u16::try_from(rs.interval).unwrap_or(u16::MAX).max(1));
         let expired = now.wrapping_sub(self.probe_rtt_min_stamp) > PROBE_RTT_INTERVAL;
         if self.probe_rtt_min_delay == 0 || rtt <= self.probe_rtt_min_delay || expired {
             self.probe_rtt_min_delay = rtt;
