@@ -79,6 +79,7 @@
 #define LWIP_TCP_RUST_PACING 1
 #define LWIP_TCP_RUST_BBR 1
 #define LWIP_TCP_RUST_CWV 1
+#define LWIP_TCP_RUST_HYSTART 1
 #define LWIP_TCP_RUST_ECN 1
 #endif
 #ifdef VNET_PLAIN
