@@ -67,6 +67,15 @@ enum lwip_tcp_rust_presence { LWIP_TCP_RUST_CFG_LWIP_TCP = (LWIP_TCP != 0) };
 #endif
 
 /*
+ * LWIP_TCP_RUST_USER_TIMEOUT: 1 brings lwip_tcp_rust_set_user_timeout(): a connection is given up when what it has to send was not
+ * acknowledged for so many milliseconds (RFC 9293 3.8.3, RFC 5482), not after TCP_MAXRTX retransmissions. Needs
+ * LWIP_TCP_RUST_FINE_TIMERS.
+ */
+#ifndef LWIP_TCP_RUST_USER_TIMEOUT
+#define LWIP_TCP_RUST_USER_TIMEOUT 0
+#endif
+
+/*
  * LWIP_TCP_RUST_SACK: 1 makes the sender use the SACKs that it receives (RFC 2018, 6675): only what is missing is sent again,
  * as fast as Proportional Rate Reduction allows (RFC 6937), several losses in one round trip; D-SACKs (RFC 2883) are sent and
  * understood. Needs LWIP_TCP_SACK_OUT and LWIP_TCP_RUST_FINE_TIMERS.
@@ -259,6 +268,7 @@ enum lwip_tcp_rust_switches {
   LWIP_TCP_RUST_CFG_CC_CHOICE = (LWIP_TCP_RUST_CUBIC || LWIP_TCP_RUST_BBR),
   LWIP_TCP_RUST_CFG_PACING = (LWIP_TCP_RUST_PACING != 0),
   LWIP_TCP_RUST_CFG_BBR = (LWIP_TCP_RUST_BBR != 0),
+  LWIP_TCP_RUST_CFG_USER_TIMEOUT = (LWIP_TCP_RUST_USER_TIMEOUT != 0),
   LWIP_TCP_RUST_CFG_HYSTART = (LWIP_TCP_RUST_HYSTART != 0),
   LWIP_TCP_RUST_CFG_IW10 = (LWIP_TCP_RUST_IW10 != 0),
   LWIP_TCP_RUST_CFG_CWND_VALIDATION = (LWIP_TCP_RUST_CWV != 0),

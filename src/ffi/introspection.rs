@@ -116,6 +116,33 @@ pub extern "C" fn lwip_tcp_rust_set_congestion_control(pcb: *mut tcp_pcb, algori
     }
 }
 
+/// Sets the user timeout of `pcb` (RFC 9293 3.8.3, RFC 5482), in milliseconds, 24 days (2073600000) at most; like Linux's
+/// TCP_USER_TIMEOUT. 0, which is what a new connection has, and what a listener accepts as well: it is given up after TCP_MAXRTX
+/// retransmissions, TCP_SYNMAXRTX of a SYN.
+///
+/// With a timeout the connection is given up when what it has queued, its SYN and FIN too, was not acknowledged for so long, be it that
+/// the peer is silent or that its window is closed, and the numbers above do not count. The application's err callback is called with
+/// ERR_ABRT, the PCB being freed already; the peer is not told. Keep-alive, if it is on, gives up when the peer was not heard of
+/// for so long and one probe at least is unanswered, in steps of TCP_SLOW_INTERVAL, instead of after `keep_cnt` of them.
+///
+/// It may be called at any time between tcp_new(), or the accept callback, and the end of the connection, with lwIP's core lock
+/// held; what waits already has waited since it was queued, so that a connection may end at the next timer. The peer is neither told
+/// of it nor asked for its own (the option of RFC 5482 is not sent, and ignored). Returns ERR_OK, ERR_ARG if `pcb` is no living
+/// connection, or ERR_VAL if `ms` is too much; then nothing changes.
+#[cfg(user_timeout)]
+#[unsafe(no_mangle)]
+pub extern "C" fn lwip_tcp_rust_set_user_timeout(pcb: *mut tcp_pcb, ms: u32) -> i8 {
+    // SAFETY: called as the raw API: (lock).
+    let mut core = unsafe { Core::enter() };
+    let Some(pcb) = core.find(pcb) else { return super::Error::ARG.code() };
+    if !crate::components::rod::set_user_timeout(pcb, ms) {
+        return super::Error::VAL.code();
+    }
+    let id = pcb.id();
+    crate::timer::fine::update(&mut core, id);
+    0
+}
+
 /// The version of the core, null-terminated, for ever valid.
 #[unsafe(no_mangle)]
 pub extern "C" fn lwip_tcp_rust_version() -> *const c_char {

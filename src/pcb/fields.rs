@@ -337,6 +337,12 @@ beside! {
         /// When a delayed ACK has to go out: the low 16 bits of the millisecond.
         ack_due: u16, set_ack_due;
     }
+    Rod if (user_timeout) {
+        /// For how many milliseconds what is queued may stand without an acknowledgment; 0: as long as retransmissions last.
+        user_timeout: u32, set_user_timeout;
+        /// Since when it stands so, in milliseconds.
+        waiting_since: u32, set_waiting_since;
+    }
     Rod if (sack_recovery) {
         /// RFC 6675 4: octets that are in the network, as far as is known: those in `unacked` that are not SACKed. What is lost is
         /// in `unsent` until it is sent again.
@@ -431,7 +437,7 @@ const _: () = {
     let integers = if cfg!(fine_timers) { 236 } else { 44 };
     // What congestion controllers remember comes on top.
     let integers = integers + if cfg!(cc_choice) { 92 } else { 0 } + if cfg!(ecn) { 8 } else { 0 };
-    let integers = integers + if cfg!(hystart) { 12 } else { 0 };
+    let integers = integers + if cfg!(hystart) { 12 } else { 0 } + if cfg!(user_timeout) { 8 } else { 0 };
     assert!(size_of::<table::Entry>() <= integers + 5 * size_of::<usize>());
 };
 

@@ -5,12 +5,16 @@ use crate::api;
 use crate::components::rod::{self, Timer};
 use crate::ffi::config;
 use crate::output::output;
-use crate::pcb::{Bit, Core, PcbId, State, is_before};
+use crate::pcb::{Bit, Core, Pcb, PcbId, State, is_before};
 
 /// What a connection waits for may have changed.
 pub(crate) fn update(core: &mut Core, id: PcbId) {
     if let Some(pcb) = core.get(id) {
         if let Some(due) = rod::next_deadline(pcb) {
+            core.wake_by(pcb, due);
+        }
+        #[cfg(user_timeout)]
+        if let Some(due) = rod::user_deadline(pcb) {
             core.wake_by(pcb, due);
         }
         #[cfg(pacing)]
@@ -66,6 +70,11 @@ fn run(core: &mut Core) {
 
 fn visit(core: &mut Core, id: PcbId) -> Fate {
     let Some(pcb) = core.get(id) else { return Fate::Lives };
+    #[cfg(user_timeout)]
+    if rod::is_out_of_patience(pcb) {
+        // RFC 9293 3.10.8. As after the last retransmission the peer, which does not answer, is not told.
+        return Fate::Ends { reset: false };
+    }
     if pcb.has(Bit::ACK_DELAY) && rod::is_ack_due(pcb) {
         rod::ack_now(pcb);
         output(core, id).ok();
@@ -96,11 +105,21 @@ fn visit(core: &mut Core, id: PcbId) -> Fate {
     }
 }
 
+/// `count` retransmissions or probes are as many as lwipopts.h allows; a connection with a user timeout goes on until that.
+fn is_exhausted(pcb: Pcb<'_>, count: u8, most: u32) -> bool {
+    #[cfg(user_timeout)]
+    if rod::has_user_timeout(pcb) {
+        return false;
+    }
+    let _ = pcb;
+    u32::from(count) >= most
+}
+
 /// RFC 6298 5.4 to 5.7; RFC 9293 3.8.3: gives up after as many retransmissions as lwipopts.h says.
 fn on_retransmission_timer(core: &mut Core, id: PcbId) -> Fate {
     let Some(pcb) = core.get(id) else { return Fate::Lives };
     let most = if pcb.state() == State::SynSent { config::TCP_SYNMAXRTX } else { config::TCP_MAXRTX };
-    if u32::from(pcb.nrtx()) >= most {
+    if is_exhausted(pcb, pcb.nrtx(), most) {
         return Fate::Ends { reset: false };
     }
     retransmit(core, id);
@@ -115,7 +134,7 @@ fn on_retransmission_timer(core: &mut Core, id: PcbId) -> Fate {
 
 fn on_persist_timer(core: &mut Core, id: PcbId) -> Fate {
     let Some(pcb) = core.get(id).filter(|pcb| pcb.persist_backoff() > 0) else { return Fate::Lives };
-    if u32::from(pcb.persist_probe()) >= config::TCP_MAXRTX {
+    if is_exhausted(pcb, pcb.persist_probe(), config::TCP_MAXRTX) {
         return Fate::Ends { reset: false };
     }
     persist(core, id);

@@ -414,7 +414,16 @@ pub(crate) fn keep_alive(pcb: Pcb<'_>, now: u32) -> KeepAlive {
     let (interval, count) = (config::TCP_KEEPINTVL_DEFAULT, config::TCP_KEEPCNT_DEFAULT);
     let idle = now.wrapping_sub(pcb.tmr());
     let after = |probes: u32| ticks(pcb.keep_idle().wrapping_add(interval.wrapping_mul(probes)));
-    if idle > after(count) {
+    #[cfg(not(user_timeout))]
+    let dead = idle > after(count);
+    // A user timeout takes the place of the number of probes; one of them has to be without an answer.
+    #[cfg(user_timeout)]
+    let dead = match (pcb.user_timeout(), pcb.keep_cnt_sent()) {
+        (0, _) => idle > after(count),
+        (_, u8::MAX) => true,
+        (timeout, sent) => sent > 0 && idle >= timeout.div_ceil(config::TCP_SLOW_INTERVAL),
+    };
+    if dead {
         KeepAlive::Dead
     } else if idle > after(pcb.keep_cnt_sent().into()) {
         KeepAlive::Probe

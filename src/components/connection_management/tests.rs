@@ -62,6 +62,46 @@ fn closing_always_comes_to_an_end() {
     }
 }
 
+/// As Linux has it, a user timeout takes the place of the number of probes: the peer is dead when it was not heard of for so long
+/// and one probe is without an answer.
+#[test]
+#[cfg(user_timeout)]
+fn a_user_timeout_bounds_keep_alive() {
+    let tick = config::TCP_SLOW_INTERVAL;
+    // Shorter than the idle time, between two probes, and long after the last one of lwIP.
+    for (timeout, dead_at) in [(3 * tick, 12), (14 * tick + 1, 15), (300 * tick, 300)] {
+        let mut bench = bench();
+        let id = bench.new_pcb();
+        let pcb = bench.core.get(id).expect("it lives");
+        let cm = own(pcb);
+        cm.set_keep_idle(10 * tick);
+        #[cfg(lwip_tcp_keepalive)]
+        {
+            cm.set_keep_intvl(2 * tick);
+            cm.set_keep_cnt(3);
+        }
+        cm.set_so_options(c::SOF_KEEPALIVE as u8);
+        enter(pcb, State::Established);
+        assert!(crate::components::rod::set_user_timeout(pcb, timeout));
+        on_heard(pcb, 0);
+        let mut probes = 0;
+        for now in 1..dead_at {
+            match keep_alive(pcb, now) {
+                KeepAlive::Quiet => {}
+                KeepAlive::Probe => {
+                    probes += 1;
+                    on_keep_alive_sent(pcb);
+                }
+                KeepAlive::Dead => panic!("dead at {now}"),
+            }
+        }
+        assert!(probes > 0 && matches!(keep_alive(pcb, dead_at), KeepAlive::Dead), "{timeout} ms");
+        on_heard(pcb, dead_at);
+        assert!(matches!(keep_alive(pcb, dead_at + 10), KeepAlive::Quiet));
+        bench.core.free(id);
+    }
+}
+
 proptest! {
     /// RFC 5961 10: never more challenge ACKs in a second than the limit, and always one in a second without any; each
     /// connection by itself.

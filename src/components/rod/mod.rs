@@ -15,6 +15,8 @@ mod sack;
 #[cfg(sack_recovery)]
 mod scoreboard;
 mod send;
+#[cfg(user_timeout)]
+mod user_timeout;
 
 #[cfg(rack)]
 pub(crate) use log::{SendLog, Sent};
@@ -50,6 +52,8 @@ pub(crate) use send::{
     extend_last_by_reference, first_octet, forget_oversize, front, last_unsent, mark_fin_on_last, on_data_queued,
     on_probe, on_segment_sent, on_timing, oversize, push_last, split_front, take_front,
 };
+#[cfg(user_timeout)]
+pub(crate) use user_timeout::{has_user_timeout, is_out_of_patience, set_user_timeout, user_deadline};
 
 #[cfg(lwip_tcp_timestamps)]
 use crate::ffi::config;
@@ -136,6 +140,8 @@ pub(crate) fn on_syn_in_syn_sent(pcb: Pcb<'_>, seq: SeqNum, ack: Option<SeqNum>)
     rod.set_rcv_nxt(seq + 1);
     let Some(ack) = ack else { return };
     rod.set_lastack(ack);
+    #[cfg(user_timeout)]
+    user_timeout::on_progress(&rod);
     rod.set_snd_queuelen(pcb.snd_queuelen().saturating_sub(1));
     // The SYN is the first segment there is: in flight, or about to be sent again.
     let (mut unsent, mut unacked) = rod.unsent_and_unacked();

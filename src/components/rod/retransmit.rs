@@ -75,6 +75,8 @@ pub(super) fn on_ack_that_frees(
     }
     rod.set_nrtx(0);
     rtt::on_progress(pcb);
+    #[cfg(user_timeout)]
+    super::user_timeout::on_progress(&rod);
     let acked = ack - pcb.lastack();
     rod.set_lastack(ack);
     let (mut unsent, mut unacked) = rod.unsent_and_unacked();

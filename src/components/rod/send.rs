@@ -81,6 +81,8 @@ pub(crate) fn back_to_unsent(pcb: Pcb<'_>, seg: SegBox) {
 /// A segment of data, or with SYN or FIN, is to be sent.
 pub(crate) fn enqueue(pcb: Pcb<'_>, seg: SegBox) {
     let mut rod = own(pcb);
+    #[cfg(user_timeout)]
+    super::user_timeout::on_queueing(&rod);
     rod.set_snd_queuelen(pcb.snd_queuelen().saturating_add(seg.seg().clen()));
     rod.set_snd_lbb(pcb.snd_lbb() + seg.seg().seq_len());
     rod.unsent().push_back(seg);
@@ -89,6 +91,8 @@ pub(crate) fn enqueue(pcb: Pcb<'_>, seg: SegBox) {
 /// Segments of data are to be sent: `octets` in `pbufs`.
 pub(crate) fn enqueue_chain(pcb: Pcb<'_>, chain: Chain, octets: u32, pbufs: u16) {
     let mut rod = own(pcb);
+    #[cfg(user_timeout)]
+    super::user_timeout::on_queueing(&rod);
     rod.set_snd_queuelen(pcb.snd_queuelen().saturating_add(pbufs));
     rod.set_snd_lbb(pcb.snd_lbb() + octets);
     rod.unsent().append(chain);

@@ -9,6 +9,8 @@ mod recovery;
 #[cfg_attr(fine_timers, path = "tests/rtt_ms.rs")]
 mod rtt;
 mod send;
+#[cfg(user_timeout)]
+mod user_timeout;
 
 use super::*;
 use crate::components::{connection_management as cm, flow_control};
