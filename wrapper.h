@@ -24,6 +24,7 @@ enum lwip_tcp_rust_presence { LWIP_TCP_RUST_CFG_LWIP_TCP = (LWIP_TCP != 0) };
 #include "lwip/nd6.h"
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
+#include "lwip/raw.h"
 #include "lwip/priv/memp_priv.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/stats.h"
@@ -148,6 +149,17 @@ enum lwip_tcp_rust_presence { LWIP_TCP_RUST_CFG_LWIP_TCP = (LWIP_TCP != 0) };
 #endif
 
 /*
+ * LWIP_TCP_RUST_PMTU: 1 finds out when a path does not carry segments of full size (RFC 4821, RFC 8899): after two timeouts of one
+ * that was never acknowledged at its size, after four of one that was, it is halved; larger ones are tried again later, one at a
+ * time and at no cost to cwnd. Where LWIP_RAW is 1, ICMP "fragmentation needed" is taken for a hint, checked as RFC 5927 asks; that
+ * takes one PCB of MEMP_NUM_RAW_PCB. lwIP sends IPv4 without DF unless a driver or a hook sets it: then routers fragment, and no
+ * such ICMP comes. For IPv6 what nd6 has learned of the path is the hint. Works in ticks and in milliseconds.
+ */
+#ifndef LWIP_TCP_RUST_PMTU
+#define LWIP_TCP_RUST_PMTU 0
+#endif
+
+/*
  * LWIP_TCP_RUST_CC_DEFAULT: which congestion controller a new connection has, of those that are built: 0 NewReno, 1 CUBIC, 2 BBR.
  */
 #ifndef LWIP_TCP_RUST_CC_DEFAULT
@@ -265,6 +277,8 @@ enum lwip_tcp_rust_switches {
   LWIP_TCP_RUST_CFG_FINE_TIMERS = (LWIP_TCP_RUST_FINE_TIMERS != 0),
   LWIP_TCP_RUST_CFG_SACK_RECOVERY = (LWIP_TCP_RUST_SACK != 0),
   LWIP_TCP_RUST_CFG_ECN = (LWIP_TCP_RUST_ECN != 0),
+  LWIP_TCP_RUST_CFG_PATH_MTU = (LWIP_TCP_RUST_PMTU != 0),
+  LWIP_TCP_RUST_CFG_PATH_MTU_BY_ICMP = (LWIP_TCP_RUST_PMTU && LWIP_RAW && LWIP_IPV4),
   LWIP_TCP_RUST_CFG_CC_CHOICE = (LWIP_TCP_RUST_CUBIC || LWIP_TCP_RUST_BBR),
   LWIP_TCP_RUST_CFG_PACING = (LWIP_TCP_RUST_PACING != 0),
   LWIP_TCP_RUST_CFG_BBR = (LWIP_TCP_RUST_BBR != 0),

@@ -499,6 +499,10 @@ pub(crate) fn retransmit_after_timeout(core: &mut Core, id: PcbId) {
 
 /// tcp_rexmit_fast: fast retransmit.
 pub(crate) fn fast_retransmit(pcb: Pcb<'_>) {
+    #[cfg(path_mtu)]
+    if rod::retransmit_path_probe(pcb) {
+        return;
+    }
     if rod::fast_retransmit(pcb) == rod::FastRetransmit::Started {
         cc::on_fast_retransmit(pcb);
     }

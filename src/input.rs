@@ -651,10 +651,18 @@ fn on_new_ack(pcb: Pcb<'_>, ack: SeqNum, news: &mut News) {
         cc::on_ack(pcb, new.acked, new.after_timeout);
     }
     flow_control::on_send_buffer_freed(pcb, new.freed);
-    cm::on_progress(pcb);
+    on_progress(pcb, &new);
     news.acked = new.freed;
     #[cfg(lwip_nd6_tcp_reachability_hints)]
     Packet::current(pcb.core()).confirm_reachability();
+}
+
+/// The peer gets our data.
+fn on_progress(pcb: Pcb<'_>, new: &rod::NewAck) {
+    cm::on_progress(pcb);
+    #[cfg(path_mtu)]
+    cm::pmtu::on_ack(pcb, new.largest.saturating_add(crate::output::OptionSet::of_connection(pcb).len(Some(pcb))));
+    let _ = new;
 }
 
 /// An ACK of a connection with SACK, whether SND.UNA moves or not.
@@ -683,7 +691,7 @@ pub(crate) fn take_ack_with_sacks(
     let received = rod::on_ack(pcb, ack, sacks, echo);
     if let Some(new) = received.new {
         flow_control::on_send_buffer_freed(pcb, new.freed);
-        cm::on_progress(pcb);
+        on_progress(pcb, &new);
         match new.recovery {
             Recovery::Over => cc::on_recovered(pcb),
             Recovery::None if received.change == rod::Change::None => cc::on_ack(pcb, new.acked, new.after_timeout),

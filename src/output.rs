@@ -127,6 +127,8 @@ fn send_what_may_be_sent(core: &mut Core, id: PcbId) -> Result {
         return Ok(());
     }
     let mut sent = false;
+    #[cfg(path_mtu)]
+    crate::segmentation::fit_front(pcb);
     if let Some(front) = rod::front(pcb) {
         let netif = route(pcb).ok_or(Error::RTE)?;
         choose_local_ip(pcb, netif)?;
@@ -213,6 +215,8 @@ fn send_queued(core: &mut Core, id: PcbId, netif: Netif, window: crate::ffi::Wnd
     // Every round takes a segment off the queue. A driver that loops packets back at once may add some: hence the bound.
     for _ in 0..=u16::MAX {
         let pcb = core.get(id).ok_or(Error::CONN)?;
+        #[cfg(path_mtu)]
+        crate::segmentation::fit_front(pcb);
         if !rod::front(pcb).is_some_and(|front| may_go(pcb, &front, window) && may_send(pcb, &front)) {
             break;
         }

@@ -38,6 +38,9 @@ struct Plan {
     pbufs: u16,
     /// Room that will be left behind the last segment.
     oversize: u16,
+    /// The last segment, or the first of the new ones, is larger than the others: it probes the path.
+    #[cfg(path_mtu)]
+    probes: bool,
 }
 
 /// Why data cannot be queued now.
@@ -97,23 +100,69 @@ fn segment_size(pcb: Pcb<'_>, option_len: u16) -> u16 {
     if half > option_len { pcb.mss().min(half) } else { pcb.mss() }
 }
 
+/// As large as a segment may be that finds out what the path takes: the one that is queued for that already, as long as it is the
+/// last, or, when it is time for one, the next. 0: none may be.
+fn path_probe(pcb: Pcb<'_>, last: Option<&rod::LastUnsent>, size: u16) -> u16 {
+    #[cfg(path_mtu)]
+    {
+        let larger = last.is_some_and(|last| last.len.saturating_add(OptionSet(last.options).len(Some(pcb))) > size);
+        if larger && cm::pmtu::is_probing(pcb) {
+            return cm::pmtu::next_size(pcb);
+        }
+        cm::pmtu::probe_size(pcb).unwrap_or(0)
+    }
+    #[cfg(not(path_mtu))]
+    {
+        let _ = (pcb, last, size);
+        0
+    }
+}
+
+impl Plan {
+    /// How large the segment behind one of `len` octets may be: only one may be larger than `size`.
+    fn next(&mut self, len: u32, most: u16, size: u16) -> u16 {
+        #[cfg(path_mtu)]
+        if most > size && len > size.into() {
+            self.probes = true;
+            return size;
+        }
+        let _ = (len, size);
+        most
+    }
+}
+
 fn plan(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> core::result::Result<Plan, Shortage> {
     let options = OptionSet::of_connection(pcb);
     let option_len = options.len(Some(pcb));
     let size = segment_size(pcb, option_len).max(option_len + 1);
     let (nothing, _) = data.split(0);
     let octets = u32::from(data.len());
-    let mut plan =
-        Plan { fill: nothing, extend: nothing, append: None, chain: Chain::new(), octets, pbufs: 0, oversize: 0 };
+    let mut plan = Plan {
+        fill: nothing,
+        extend: nothing,
+        append: None,
+        chain: Chain::new(),
+        octets,
+        pbufs: 0,
+        oversize: 0,
+        #[cfg(path_mtu)]
+        probes: false,
+    };
     let mut left = data;
-    if let Some(last) = rod::last_unsent(pcb) {
-        left = plan_last(pcb, &mut plan, &last, size, data, flags).ok_or(Shortage::Memory)?;
+    // One segment more than any other may grow larger than they are, if it is time to probe the path.
+    let last = rod::last_unsent(pcb);
+    let mut most = size.max(path_probe(pcb, last.as_ref(), size));
+    if let Some(last) = last {
+        left = plan_last(pcb, &mut plan, &last, most, data, flags).ok_or(Shortage::Memory)?;
+        let grown = u32::from(last.len) + u32::from(data.len().saturating_sub(left.len()));
+        most = plan.next(grown + u32::from(option_len), most, size);
     }
     plan.octets = left.len().into();
     let mut seq = pcb.snd_lbb() + (octets - plan.octets);
     while left.len() > 0 {
-        let (piece, rest) = left.split(size - option_len);
-        let (new, oversize) = new_segment(pcb, &plan, piece, seq, options, size, flags).ok_or(Shortage::Memory)?;
+        let (piece, rest) = left.split(most - option_len);
+        let (new, oversize) = new_segment(pcb, &plan, piece, seq, options, most, flags).ok_or(Shortage::Memory)?;
+        most = plan.next(u32::from(piece.len()) + u32::from(option_len), most, size);
         plan.oversize = oversize;
         plan.pbufs = plan.pbufs.saturating_add(new.seg().clen());
         if queued_pbufs(pcb, &plan) > MAX_QUEUE {
@@ -164,7 +213,11 @@ fn plan_last(
 }
 
 fn carry_out(pcb: Pcb<'_>, plan: Plan) {
-    let Plan { fill, extend, append, chain, octets, pbufs, oversize } = plan;
+    #[cfg(path_mtu)]
+    if plan.probes {
+        cm::pmtu::on_probe_queued(pcb);
+    }
+    let Plan { fill, extend, append, chain, octets, pbufs, oversize, .. } = plan;
     if fill.len() > 0 {
         rod::extend_last_by_copy(pcb, fill);
     }
@@ -299,6 +352,28 @@ pub(crate) fn split_front(pcb: Pcb<'_>, len: u16) -> Result {
     };
     rod::split_front(pcb, len, rest);
     Ok(())
+}
+
+/// Cuts the segment that comes next down to the MSS, if that was reduced since the segment was made. One that probes the path goes
+/// as it is, once. Without memory it stays as it is.
+#[cfg(path_mtu)]
+pub(crate) fn fit_front(pcb: Pcb<'_>) {
+    if !cm::pmtu::is_reduced(pcb) {
+        return;
+    }
+    let Some(front) = rod::front(pcb) else { return };
+    let option_len = OptionSet(front.options).len(Some(pcb));
+    let room = pcb.mss().saturating_sub(option_len);
+    if front.len <= room || rod::is_front_busy(pcb) {
+        return;
+    }
+    if cm::pmtu::is_probing(pcb) {
+        if front.seq.ge(pcb.snd_nxt()) {
+            return;
+        }
+        cm::pmtu::on_probe_lost(pcb, front.len.saturating_add(option_len));
+    }
+    split_front(pcb, room).ok();
 }
 
 /// A segment with what is behind the first `len` octets of `front`, PSH and FIN included.

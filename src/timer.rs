@@ -7,6 +7,8 @@ use crate::components::connection_management::KeepAlive;
 use crate::components::{congestion_control as cc, connection_management as cm, flow_control, rod};
 use crate::ffi::config;
 use crate::ffi::diagnostics::{Event, debug};
+#[cfg(path_mtu)]
+use crate::output::{OptionSet, effective_mss, route};
 use crate::output::{output, send_keep_alive, send_window_probe};
 #[cfg(not(fine_timers))]
 use crate::pcb::State;
@@ -83,6 +85,8 @@ fn slow_timers(core: &mut Core, id: PcbId) -> Fate {
     }
     let Some(pcb) = core.get(id) else { return Fate::Lives };
     let now = core.ticks();
+    #[cfg(path_mtu)]
+    cm::pmtu::on_tick(pcb, now);
     let mut fate = Fate::Lives;
     match cm::keep_alive(pcb, now) {
         KeepAlive::Quiet => {}
@@ -145,10 +149,20 @@ fn retransmit(core: &mut Core, id: PcbId) {
     if rod::retransmit_all(pcb) || nothing_in_flight {
         debug(Event::RtoExpired, pcb.lastack().raw(), pcb.nrtx().into());
         rod::on_timeout(pcb);
+        #[cfg(path_mtu)]
+        suspect_path(pcb);
         cc::on_timeout(pcb);
         rod::on_resent(pcb);
         output(core, id).ok();
     }
+}
+
+/// The first segment was sent, and a timeout has passed without an answer: was it too large for the path?
+#[cfg(path_mtu)]
+pub(crate) fn suspect_path(pcb: Pcb<'_>) {
+    let Some(front) = rod::front(pcb).filter(|front| front.seq.lt(pcb.snd_nxt())) else { return };
+    let size = front.len.saturating_add(OptionSet(front.options).len(Some(pcb)));
+    cm::pmtu::on_timeout(pcb, size, effective_mss(pcb.mss(), route(pcb), pcb.remote_ip()));
 }
 
 /// What loss detection has found out is told to congestion control.

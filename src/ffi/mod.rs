@@ -17,6 +17,8 @@ pub(crate) mod diagnostics;
 mod error;
 mod exports;
 pub(crate) mod globals;
+#[cfg(path_mtu_by_icmp)]
+mod icmp;
 pub mod introspection;
 pub(crate) mod ip;
 pub(crate) mod memory;

@@ -18,6 +18,8 @@ extern "C" fn tcp_init() {
     // SAFETY: called by lwip_init(), before anything else of TCP: nobody holds or needs the lock.
     let core = unsafe { Core::enter() };
     api::init(&core);
+    #[cfg(path_mtu_by_icmp)]
+    super::icmp::watch(&core);
 }
 
 /// Every TCP_TMR_INTERVAL: both timers.

@@ -313,6 +313,18 @@ beside! {
         /// Segments received.
         segments_in: u32, set_segments_in;
     }
+    ConnectionManagement if (path_mtu) {
+        /// The MSS that was negotiated, from when the path was first found to take less; 0 before.
+        mss_limit: u16, set_mss_limit;
+        /// The smallest size that is known not to get through; 0 if none is.
+        mss_failed: u16, set_mss_failed;
+        /// What ICMP says that gets through, and nothing has refuted yet; 0 if it says nothing.
+        mss_claim: u16, set_mss_claim;
+        /// What is known of the path: bits of its own,
+        path_flags: u8, set_path_flags;
+        /// and how long it is taken for granted.
+        path_wait: u8, set_path_wait;
+    }
     Rod if (all()) {
         /// RFC 6582: SND.NXT when the last recovery or timeout began,
         recover: SeqNum, set_recover;
@@ -438,6 +450,7 @@ const _: () = {
     // What congestion controllers remember comes on top.
     let integers = integers + if cfg!(cc_choice) { 92 } else { 0 } + if cfg!(ecn) { 8 } else { 0 };
     let integers = integers + if cfg!(hystart) { 12 } else { 0 } + if cfg!(user_timeout) { 8 } else { 0 };
+    let integers = integers + if cfg!(path_mtu) { 8 } else { 0 };
     assert!(size_of::<table::Entry>() <= integers + 5 * size_of::<usize>());
 };
 

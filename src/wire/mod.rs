@@ -3,10 +3,14 @@
 #![forbid(unsafe_code)]
 
 mod header;
+#[cfg(any(path_mtu_by_icmp, test))]
+mod icmp;
 mod options;
 mod seq;
 
 pub use header::{Flags, HEADER_LEN, Header};
+#[cfg(any(path_mtu_by_icmp, test))]
+pub use icmp::{MOST_OF_TOO_BIG, TooBig};
 #[cfg(sack_recovery)]
 pub use options::MAX_SACKS;
 pub use options::{MAX_OPTIONS_LEN, Options, Timestamps, WordWriter, word};

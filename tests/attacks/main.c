@@ -91,6 +91,8 @@ static int run_case(const struct attack_case *c, char *text, size_t size)
 
 struct group { const struct attack_case *cases; const unsigned *count; };
 static const struct group groups[] = {
+  { cases_path, &cases_path_count },
+#ifndef ATTACKS_ON_PATH_ONLY
   { cases_blind, &cases_blind_count },
   { cases_input, &cases_input_count },
   { cases_resource, &cases_resource_count },
@@ -98,6 +100,7 @@ static const struct group groups[] = {
   { cases_misuse, &cases_misuse_count },
   { cases_recovery, &cases_recovery_count },
   { cases_walks, &cases_walks_count },
+#endif
 };
 
 int main(int argc, char **argv)

@@ -2,6 +2,8 @@
 //! keep-alive and the timeouts of states (RFC 9293 3.3.2, 3.5, 3.6, 3.8.4).
 
 mod isn;
+#[cfg(path_mtu)]
+pub(crate) mod pmtu;
 
 pub(crate) use isn::{draw_secret, initial_sequence_number, next_port_candidate};
 

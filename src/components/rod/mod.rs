@@ -30,9 +30,11 @@ pub(crate) use receive::{
 pub(crate) use recovery::on_reordering_timer;
 #[cfg(sack_recovery)]
 pub(crate) use recovery::{Change, Received as AckNews, allows, on_ack, set_quota};
+#[cfg(path_mtu)]
+pub(crate) use retransmit::retransmit_path_probe;
 pub(crate) use retransmit::{
-    FastRetransmit, Recovery, fast_retransmit, is_in_recovery, on_duplicate_ack, on_new_ack, on_resent, retransmit_all,
-    retransmit_first,
+    FastRetransmit, NewAck, Recovery, fast_retransmit, is_in_recovery, on_duplicate_ack, on_new_ack, on_resent,
+    retransmit_all, retransmit_first,
 };
 #[cfg(rack)]
 pub(crate) use rtt::on_output;
@@ -47,6 +49,8 @@ pub(crate) use sack::blocks_to_report;
 pub(crate) use sack::report_duplicate;
 #[cfg(sack_recovery)]
 pub(crate) use scoreboard::uses_sack;
+#[cfg(path_mtu)]
+pub(crate) use send::is_front_busy;
 pub(crate) use send::{
     Front, LastUnsent, append_to_last, back_to_unsent, copy_front, enqueue, enqueue_chain, extend_last_by_copy,
     extend_last_by_reference, first_octet, forget_oversize, front, last_unsent, mark_fin_on_last, on_data_queued,

@@ -2,7 +2,7 @@
 //! (Proportional Rate Reduction, RFC 6937), and whether it was needless: F-RTO (RFC 5682 3), Eifel by timestamps (RFC 3522), and
 //! D-SACK (RFC 2883, RFC 3708).
 
-use super::retransmit::{NewAck, begin_recovery, on_ack_that_frees};
+use super::retransmit::{Freed, NewAck, begin_recovery, on_ack_that_frees};
 use super::scoreboard::{self, Block, Delivery, detect_losses_of, uses_sack};
 use super::{own, rtt, send};
 use crate::ffi::Wnd;
@@ -65,9 +65,9 @@ pub(crate) fn on_ack(pcb: Pcb<'_>, ack: SeqNum, blocks: &[Block; MAX_SACKS], ech
     // Before anything is scheduled by the round trip.
     rtt::on_ack_for_timing(pcb, ack, pcb.core().clock());
     let reported = scoreboard::duplicate(pcb, blocks, ack);
-    let new = ack
-        .gt(una)
-        .then(|| on_ack_that_frees(pcb, ack, |_, _| (scoreboard::free_acked(pcb, ack, &mut delivery), (0, 0))));
+    let new = ack.gt(una).then(|| {
+        on_ack_that_frees(pcb, ack, |_, _| (scoreboard::free_acked(pcb, ack, &mut delivery), Freed::default()))
+    });
     scoreboard::on_blocks(pcb, blocks, &mut delivery);
     rod.set_delivered(pcb.delivered().wrapping_add(delivery.octets));
     #[cfg(rack)]
@@ -106,6 +106,10 @@ pub(crate) fn on_ack(pcb: Pcb<'_>, ack: SeqNum, blocks: &[Block; MAX_SACKS], ech
 /// Queues what is lost to be sent again; how much that is, and whether recovery begins with it. `una`: SND.UNA before the ACK.
 fn look_for_losses(pcb: Pcb<'_>, una: SeqNum) -> (u32, Change) {
     let lost = detect_losses_of(pcb);
+    #[cfg(path_mtu)]
+    if is_path_probe(pcb, lost) {
+        return (0, Change::None);
+    }
     // One reduction for one window of data (RFC 6675 5.1); after a timeout none before all of that is acknowledged.
     if lost == 0 || pcb.has(Bit::IN_FAST_RECOVERY | Bit::RTO) || pcb.recovering() != 0 {
         return (lost, Change::None);
@@ -120,6 +124,14 @@ fn look_for_losses(pcb: Pcb<'_>, una: SeqNum) -> (u32, Change) {
     rod.set_rttest(0);
     debug(Event::FastRetransmit, pcb.lastack().raw(), u32::from(pcb.ssthresh()));
     (lost, Change::Entered)
+}
+
+/// Nothing is lost but a probe of the path, which is no sign of congestion (RFC 4821 7.4 d).
+#[cfg(path_mtu)]
+fn is_path_probe(pcb: Pcb<'_>, lost: u32) -> bool {
+    lost > pcb.mss().into()
+        && crate::components::connection_management::pmtu::is_probing(pcb)
+        && own(pcb).unsent().front().is_some_and(|seg| seg.seq_len() == lost)
 }
 
 /// cwnd is reduced: from here on it is observed whether that was needless.

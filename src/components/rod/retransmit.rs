@@ -2,9 +2,11 @@
 
 use super::send::free_acked;
 use super::{Rod, own, rtt};
+#[cfg(path_mtu)]
+use crate::components::connection_management::pmtu;
 use crate::ffi::diagnostics::{Event, debug, mib2_stat};
 use crate::ffi::{Wnd, wnd};
-use crate::pcb::{Bit, Pcb, SegQueue};
+use crate::pcb::{Bit, Pcb, Seg, SegQueue};
 use crate::wire::SeqNum;
 
 /// What an acknowledgment of new data means for the others.
@@ -18,6 +20,9 @@ pub(crate) struct NewAck {
     pub(crate) recovery: Recovery,
     /// What a timeout made us send again was still outstanding.
     pub(crate) after_timeout: bool,
+    /// Octets of data of the largest segment that it covers.
+    #[cfg(path_mtu)]
+    pub(crate) largest: u16,
 }
 
 /// Where fast recovery stands after an acknowledgment.
@@ -45,8 +50,28 @@ pub(crate) fn on_new_ack(pcb: Pcb<'_>, ack: SeqNum) -> NewAck {
     on_ack_that_frees(pcb, ack, |unsent, unacked| (free_acked(unacked, ack), free_acked(unsent, ack)))
 }
 
-/// Octets of data and pbufs.
-type Freed = (u32, u16);
+/// What was freed of a queue.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Freed {
+    /// Octets of data,
+    octets: u32,
+    /// pbufs,
+    pbufs: u16,
+    /// and the octets of the largest segment.
+    #[cfg(path_mtu)]
+    largest: u16,
+}
+
+impl Freed {
+    pub(super) fn add(&mut self, seg: Seg<'_>) {
+        self.octets = self.octets.wrapping_add(seg.len().into());
+        self.pbufs = self.pbufs.saturating_add(seg.clen());
+        #[cfg(path_mtu)]
+        {
+            self.largest = self.largest.max(seg.len());
+        }
+    }
+}
 
 /// The same, `free` taking out of both queues what is acknowledged.
 pub(super) fn on_ack_that_frees(
@@ -80,8 +105,8 @@ pub(super) fn on_ack_that_frees(
     let acked = ack - pcb.lastack();
     rod.set_lastack(ack);
     let (mut unsent, mut unacked) = rod.unsent_and_unacked();
-    let ((octets, pbufs), (more_octets, more_pbufs)) = free(&mut unsent, &mut unacked);
-    rod.set_snd_queuelen(pcb.snd_queuelen().saturating_sub(pbufs.saturating_add(more_pbufs)));
+    let (freed, more) = free(&mut unsent, &mut unacked);
+    rod.set_snd_queuelen(pcb.snd_queuelen().saturating_sub(freed.pbufs.saturating_add(more.pbufs)));
     if pcb.unacked_is_empty() {
         rtt::stop_timer(&rod)
     } else {
@@ -94,7 +119,14 @@ pub(super) fn on_ack_that_frees(
     if after_timeout && all_resent_is_acked(pcb) {
         rod.clear(Bit::RTO);
     }
-    NewAck { acked: wnd(acked), freed: wnd(octets + more_octets), recovery, after_timeout }
+    NewAck {
+        acked: wnd(acked),
+        freed: wnd(freed.octets.wrapping_add(more.octets)),
+        recovery,
+        after_timeout,
+        #[cfg(path_mtu)]
+        largest: freed.largest.max(more.largest),
+    }
 }
 
 /// Nothing that the last timeout made us send again is outstanding.
@@ -136,6 +168,20 @@ pub(crate) fn fast_retransmit(pcb: Pcb<'_>) -> FastRetransmit {
     rtt::restart_timer(pcb);
     debug(Event::FastRetransmit, pcb.lastack().raw(), u32::from(pcb.ssthresh()));
     FastRetransmit::Started
+}
+
+/// RFC 4821 7.4 d): the loss of a probe of the path is no sign of congestion. If it is the first segment in flight it is queued to
+/// be sent again, and duplicate ACKs of what was sent before that start no recovery.
+#[cfg(path_mtu)]
+pub(crate) fn retransmit_path_probe(pcb: Pcb<'_>) -> bool {
+    let mut rod = own(pcb);
+    let is_probe = pmtu::is_probing(pcb) && rod.unacked().front().is_some_and(|seg| seg.len() > pcb.mss());
+    if !is_probe || is_in_recovery(pcb) || pcb.recovering() != 0 || !retransmit_first(pcb) {
+        return false;
+    }
+    begin_recovery(&rod);
+    rtt::restart_timer(pcb);
+    true
 }
 
 /// Queues the first unacknowledged segment to be sent again. False if there is none, or the driver still holds it.

@@ -9,6 +9,7 @@
 //! rest the queue is walked from its front, but for no more than [`MOST_VISITS`] segments, for a block as for the search for
 //! losses; SACKs are advice (RFC 2018 8), and what is left out costs a retransmission at most.
 
+use super::retransmit::Freed;
 use super::{Rod, own};
 use crate::pcb::{Bit, Mark, Pcb, Pick, Seg, Walk, transfer};
 use crate::wire::{MAX_SACKS, SeqNum};
@@ -91,15 +92,14 @@ pub(super) fn highest_delivered(pcb: Pcb<'_>) -> SeqNum {
     if pcb.sacked() == 0 { pcb.lastack() } else { pcb.sacked_end() }
 }
 
-/// Frees what `ack` covers; says how many octets of data and pbufs those were.
-pub(super) fn free_acked(pcb: Pcb<'_>, ack: SeqNum, delivery: &mut Delivery) -> (u32, u16) {
-    let (mut octets, mut pbufs) = (0, 0u16);
+/// Frees what `ack` covers; says what that was.
+pub(super) fn free_acked(pcb: Pcb<'_>, ack: SeqNum, delivery: &mut Delivery) -> Freed {
+    let mut freed = Freed::default();
     let (mut queues, rod) = (own(pcb), own(pcb));
     let (mut unsent, mut unacked) = queues.unsent_and_unacked();
     while unacked.front().is_some_and(|seg| seg.end().le(ack)) {
         let Some(seg) = unacked.pop_front() else { break };
-        octets += u32::from(seg.seg().len());
-        pbufs = pbufs.saturating_add(seg.seg().clen());
+        freed.add(seg.seg());
         if seg.seg().is_marked(Mark::Sacked) {
             rod.set_sacked(pcb.sacked().saturating_sub(seg.seg().seq_len()));
         } else {
@@ -110,11 +110,10 @@ pub(super) fn free_acked(pcb: Pcb<'_>, ack: SeqNum, delivery: &mut Delivery) -> 
     // What was taken for lost, and was not.
     while unsent.front().is_some_and(|seg| seg.end().le(ack)) {
         let Some(seg) = unsent.pop_front() else { break };
-        octets += u32::from(seg.seg().len());
-        pbufs = pbufs.saturating_add(seg.seg().clen());
+        freed.add(seg.seg());
         delivery.add(seg.seg());
     }
-    (octets, pbufs)
+    freed
 }
 
 /// The first block if it is a D-SACK (RFC 2883 4): of octets that are acknowledged, or that the second block has too.

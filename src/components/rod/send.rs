@@ -1,7 +1,10 @@
 //! The queue of what is to be sent.
 
+use super::retransmit::Freed;
 use super::{own, rtt};
 use crate::ffi::pbuf::{AppData, Checksum, Pbuf};
+#[cfg(all(path_mtu, sack_recovery))]
+use crate::pcb::Mark;
 use crate::pcb::{Bit, Chain, Pcb, SegBox, SegQueue, State};
 use crate::wire::{Flags, SeqNum};
 
@@ -176,6 +179,12 @@ pub(crate) fn mark_fin_on_last(pcb: Pcb<'_>) -> bool {
     })
 }
 
+/// A driver still holds the segment that comes next: it must not be changed.
+#[cfg(path_mtu)]
+pub(crate) fn is_front_busy(pcb: Pcb<'_>) -> bool {
+    own(pcb).unsent().front().is_some_and(|seg| seg.is_busy())
+}
+
 /// Splits the segment that comes next: `rest` has what is behind its first `len` octets.
 pub(crate) fn split_front(pcb: Pcb<'_>, len: u16, rest: SegBox) {
     let mut rod = own(pcb);
@@ -183,6 +192,8 @@ pub(crate) fn split_front(pcb: Pcb<'_>, len: u16, rest: SegBox) {
     let mut unsent = rod.unsent();
     if let Some(first) = unsent.front() {
         queued = queued.saturating_sub(first.clen());
+        #[cfg(all(path_mtu, sack_recovery))]
+        rest.seg().set_mark(Mark::SentAgain, first.is_marked(Mark::SentAgain));
         first.shorten(len);
         first.set_oversize_left(0);
         first.set_flags(first.flags().without(Flags::PSH | Flags::FIN));
@@ -244,13 +255,12 @@ pub(crate) fn on_probe(pcb: Pcb<'_>, seq: SeqNum) {
     }
 }
 
-/// Frees the segments of a queue that `ack` covers; says how many octets and pbufs those were.
-pub(super) fn free_acked(queue: &mut SegQueue<'_>, ack: SeqNum) -> (u32, u16) {
-    let (mut octets, mut pbufs) = (0, 0u16);
+/// Frees the segments of a queue that `ack` covers; says what those were.
+pub(super) fn free_acked(queue: &mut SegQueue<'_>, ack: SeqNum) -> Freed {
+    let mut freed = Freed::default();
     while queue.front().is_some_and(|seg| seg.end().le(ack)) {
         let Some(seg) = queue.pop_front() else { break };
-        octets += u32::from(seg.seg().len());
-        pbufs = pbufs.saturating_add(seg.seg().clen());
+        freed.add(seg.seg());
     }
-    (octets, pbufs)
+    freed
 }

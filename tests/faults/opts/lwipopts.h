@@ -19,7 +19,13 @@
 #define LWIP_SOCKET 0
 #define LWIP_ARP 0
 #define LWIP_UDP 0
+#ifdef VNET_PATH_MTU
+#define LWIP_RAW 1
+#define TCP_MSS 1460
+#else
 #define LWIP_RAW 0
+#define TCP_MSS 536
+#endif
 #define LWIP_ICMP 1
 #define IP_REASSEMBLY 0
 #define IP_FRAG 0
@@ -30,7 +36,6 @@
 #define LWIP_NETIF_LOOPBACK 0
 #define LWIP_HAVE_LOOPIF 0
 
-#define TCP_MSS 536
 #ifdef VNET_RECOVERY
 #define TCP_SND_BUF (120 * TCP_MSS)
 #else
@@ -69,6 +74,13 @@
 #define TCP_RCV_SCALE 1
 #define LWIP_CHECKSUM_ON_COPY 1
 #endif
+#ifdef VNET_SOME_RECOVERY
+#define LWIP_TCP_RUST_FINE_TIMERS 1
+#define LWIP_TCP_RUST_SACK 1
+#define LWIP_TCP_RUST_RACK 1
+#define LWIP_TCP_RUST_CUBIC 1
+#define LWIP_TCP_RUST_CC_DEFAULT 1
+#endif
 /* The core's recovery and congestion control; long queues, to see what a walk
  * costs. */
 #ifdef VNET_RECOVERY
@@ -81,6 +93,9 @@
 #define LWIP_TCP_RUST_CWV 1
 #define LWIP_TCP_RUST_HYSTART 1
 #define LWIP_TCP_RUST_ECN 1
+#endif
+#if defined(VNET_PATH_MTU) || defined(VNET_RECOVERY)
+#define LWIP_TCP_RUST_PMTU 1
 #endif
 #ifdef VNET_PLAIN
 #define TCP_OVERSIZE 0

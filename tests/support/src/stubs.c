@@ -10,6 +10,7 @@
 #include "lwip/memp.h"
 #include "lwip/nd6.h"
 #include "lwip/netif.h"
+#include "lwip/raw.h"
 #include "lwip/stats.h"
 #include "lwip/sys.h"
 #include "lwip/tcpip.h"
@@ -106,6 +107,21 @@ void sys_arch_unprotect(sys_prot_t value)
 void tcp_timer_needed(void)
 {
 }
+
+#if LWIP_RAW
+struct raw_pcb *raw_new(u8_t proto)
+{
+  LWIP_UNUSED_ARG(proto);
+  return NULL;
+}
+
+void raw_recv(struct raw_pcb *pcb, raw_recv_fn recv, void *recv_arg)
+{
+  LWIP_UNUSED_ARG(pcb);
+  LWIP_UNUSED_ARG(recv);
+  LWIP_UNUSED_ARG(recv_arg);
+}
+#endif
 
 #if LWIP_TIMERS && !LWIP_TIMERS_CUSTOM
 /* Tests look at the clock themselves. */
