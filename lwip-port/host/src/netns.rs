@@ -14,7 +14,7 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Gid, Uid};
 
-use crate::device::{TunTap, TunTapSettings};
+use crate::device::{PacketSocket, Traffic, TunTap, TunTapSettings};
 use crate::ffi::linux;
 
 /// The kernel's IPv4 address on the wire, of a block that is set aside for documentation (RFC 5737): nothing real hides behind.
@@ -86,6 +86,22 @@ impl Namespace {
         let device = TunTap::tun(&self.settings(mtu, addresses))?;
         wait_until_usable(addresses);
         Ok(device)
+    }
+
+    /// A TAP interface of that name for another program in this namespace, with a stack of its own, and the other end of its
+    /// wire. The kernel takes no part.
+    ///
+    /// # Errors
+    /// As [`TunTap::tap`] and [`PacketSocket::open`].
+    pub fn wire(&self, name: &str, mtu: Option<u16>) -> io::Result<PacketSocket> {
+        let tap = TunTap::tap(&TunTapSettings { name: Some(name.to_owned()), mtu, ..Default::default() })?;
+        tap.persist()?;
+        // It would answer questions for its own addresses on any interface (RFC 826 leaves that open).
+        fs::write(format!("/proc/sys/net/ipv4/conf/{name}/arp_ignore"), "8")?;
+        // Where the kernel has no IPv6, it cannot answer by it.
+        let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6"), "1");
+        linux::set_interface_up(name)?;
+        PacketSocket::open(name, Traffic::Incoming)
     }
 
     fn settings(&self, mtu: Option<u16>, addresses: &[(IpAddr, u8)]) -> TunTapSettings {

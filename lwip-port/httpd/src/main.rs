@@ -6,6 +6,7 @@ use lwip_httpd::ffi::stack::{Stack, Tap};
 use lwip_httpd::server::{Config, MOST_CONNECTIONS, Server};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 /// Serves the files of a folder over HTTP, from a TCP/IP stack of its own: lwIP, with its TCP in Rust.
@@ -106,8 +107,17 @@ fn check_device(name: &str) -> Result<()> {
     Ok(())
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lwiphost-httpd: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<()> {
     check_device(&arguments.tap)?;
     let stack = Stack::start();
     let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, arguments.port));

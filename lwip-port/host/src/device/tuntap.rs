@@ -74,6 +74,14 @@ impl TunTap {
         Ok(Self { device, capabilities: Capabilities { medium, mtu }, name })
     }
 
+    /// Lets the interface stay when this is dropped, for another program to attach to.
+    ///
+    /// # Errors
+    /// Those of the kernel.
+    pub(crate) fn persist(&self) -> io::Result<()> {
+        self.device.persist()
+    }
+
     /// The interface's name.
     #[must_use]
     pub fn name(&self) -> &str {

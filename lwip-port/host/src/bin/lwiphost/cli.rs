@@ -46,6 +46,8 @@ pub enum Command {
     Tcpdump(TcpdumpOptions),
     /// Server and client in one, over a wire in memory: no privilege, and the data is checked
     Loopback(LoopbackOptions),
+    /// Serve the files of a folder by HTTP/1.1, on lwIP's BSD sockets (the program lwiphost-httpd, with a stack of its own)
+    Httpd(HttpdOptions),
     /// Measure the throughput to or from an iperf (version 2) elsewhere
     Iperf(IperfOptions),
     /// Show the connections of a running `lwiphost server`, once a second
@@ -221,6 +223,19 @@ pub struct HttpGetOptions {
     /// How long to wait for the connection, and for each piece of the answer
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
     pub timeout: Duration,
+}
+
+#[derive(Args, Debug)]
+pub struct HttpdOptions {
+    /// The folder; / lists it, and /_stack shows the TCP connections
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// The TCP port
+    #[arg(short, long, default_value_t = 80)]
+    pub port: u16,
+    /// Further options of lwiphost-httpd, behind --: limits and timeouts (lwiphost-httpd --help)
+    #[arg(last = true, value_name = "OPTION")]
+    pub more: Vec<String>,
 }
 
 #[derive(Args, Debug)]

@@ -170,7 +170,7 @@ impl Decoder {
             (IpAddr::V6(from), IpAddr::V6(to)) => tcp.calc_checksum_ipv6(from.octets(), to.octets()),
             _ => return,
         };
-        if ends.whole && checksum.is_ok_and(|checksum| checksum != tcp.checksum()) {
+        if ends.whole && checksum.is_ok_and(|checksum| !agree(checksum, tcp.checksum())) {
             decoded.note("bad TCP checksum");
         }
     }
@@ -285,6 +285,12 @@ fn other_line(packet: &LaxSlicedPacket<'_>, length: usize) -> Decoded {
     Decoded { kind: Kind::Other, text, hosts: Vec::new(), ports: Vec::new(), malformed: false }
 }
 
+/// Zero has two forms in one's complement (RFC 1071 1): a receiver that adds up all octets takes either.
+fn agree(computed: u16, found: u16) -> bool {
+    let one_form = |sum| if sum == 0xffff { 0 } else { sum };
+    one_form(computed) == one_form(found)
+}
+
 fn udp_line(decoded: &mut Decoded, ip: &str, ends: Ends, udp: &UdpSlice<'_>) {
     let (source, destination) = (udp.source_port(), udp.destination_port());
     decoded.kind = Kind::Udp;
@@ -303,7 +309,7 @@ fn udp_line(decoded: &mut Decoded, ip: &str, ends: Ends, udp: &UdpSlice<'_>) {
         }
         _ => None,
     };
-    if ends.whole && checksum.is_some_and(|checksum| checksum != udp.checksum()) {
+    if ends.whole && checksum.is_some_and(|checksum| !agree(checksum, udp.checksum())) {
         decoded.note("bad UDP checksum");
     }
 }
@@ -321,7 +327,7 @@ fn icmpv4_line(decoded: &mut Decoded, ends: Ends, icmp: &Icmpv4Slice<'_>) {
     };
     decoded.kind = Kind::Icmp;
     decoded.text = format!("IP {} > {}: ICMP {what}, length {}", ends.from, ends.to, icmp.slice().len());
-    if ends.whole && icmp.icmp_type().calc_checksum(icmp.payload()) != icmp.checksum() {
+    if ends.whole && !agree(icmp.icmp_type().calc_checksum(icmp.payload()), icmp.checksum()) {
         decoded.note("bad ICMP checksum");
     }
 }
@@ -412,6 +418,18 @@ mod tests {
         *frame.last_mut().unwrap() ^= 1;
         let decoded = Decoder::default().decode(Medium::Ip, &frame);
         assert!(decoded.malformed && decoded.text.ends_with("(bad TCP checksum)"), "{}", decoded.text);
+    }
+
+    #[test]
+    fn zero_is_a_checksum_in_either_form() {
+        const FIELD: std::ops::Range<usize> = 36..38;
+        let zero = |frame: &Vec<u8>| frame[FIELD] == [0, 0];
+        let mut frame = (0..=0xffff).map(|number| segment(true, number, Some(501), '.', b"")).find(zero).unwrap();
+        assert!(!Decoder::default().decode(Medium::Ip, &frame).malformed);
+        frame[FIELD].fill(0xff);
+        assert!(!Decoder::default().decode(Medium::Ip, &frame).malformed);
+        frame[FIELD].fill(0xfe);
+        assert!(Decoder::default().decode(Medium::Ip, &frame).malformed);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod client;
 mod decode;
 mod host;
 mod http_get;
+mod httpd;
 mod iperf;
 mod loopback;
 mod netns_run;
@@ -61,6 +62,7 @@ fn dispatch(cli: &Cli, namespace: Option<&Namespace>) -> Result<ExitCode> {
         Command::Client(options) => with_host(&|host| client::run(options, host).map(|()| true)),
         Command::Ping(options) => with_host(&|host| ping::run(options, host)),
         Command::HttpGet(options) => with_host(&|host| http_get::run(options, host)),
+        Command::Httpd(options) => httpd::run(options, network, namespace),
         Command::Tcpdump(options) => tcpdump::run(options, network, namespace).map(|()| ExitCode::SUCCESS),
         Command::Iperf(options) => with_host(&|host| iperf::run(options, host).map(|()| true)),
         Command::Stat(options) => stat::run(options).map(|()| ExitCode::SUCCESS),
