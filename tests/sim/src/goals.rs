@@ -10,6 +10,7 @@ use crate::cli::random;
 use crate::endpoint::{Libraries, Tcp};
 use crate::path::LinkSpec;
 use crate::plot::Line;
+use crate::reasons::why;
 use crate::record::{Record, quantile};
 use crate::report;
 use crate::sim::{FlowSpec, Outcome, Scenario};
@@ -334,6 +335,23 @@ impl Goals<'_> {
         );
     }
 
+    /// Why goals are missed: each reason once, with those that it is for.
+    fn print_reasons(&self) {
+        let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+        for row in self.rows.iter().filter(|row| row.met == Some(false)) {
+            let reason = why(&row.what, &row.tcp).unwrap_or("Not known: it was met before.");
+            let name = format!("{} ({})", row.what, row.tcp);
+            match reasons.iter_mut().find(|known| known.0 == reason) {
+                Some(known) => known.1.push(name),
+                None => reasons.push((reason, vec![name])),
+            }
+        }
+        for (reason, names) in reasons {
+            println!("\nMissed: {}\n  {reason}", names.join("; "));
+        }
+        println!();
+    }
+
     /// The table, and how many are met.
     pub fn print(&self) {
         let mut table = report::table(&["goal", "TCP", "wanted", "got", ""]);
@@ -352,6 +370,7 @@ impl Goals<'_> {
             self.seeds
         );
         self.print_bounds();
+        self.print_reasons();
         for (name, core) in [("the core", true), ("C and smoltcp, for comparison", false)] {
             let of = |row: &&Row| row.tcp.starts_with("rust") == core;
             let all = self.rows.iter().filter(of).filter(|row| row.met.is_some()).count();

@@ -8,6 +8,7 @@ mod endpoint;
 mod goals;
 mod path;
 mod plot;
+mod reasons;
 mod record;
 mod report;
 mod rng;
