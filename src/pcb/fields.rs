@@ -286,12 +286,8 @@ impl Zero for u16 {
 impl Zero for crate::components::rod::Timer {
     const ZERO: Self = Self::Off;
 }
-#[cfg(cc_choice)]
+#[cfg(cc_state)]
 impl Zero for crate::components::congestion_control::Control {
-    const ZERO: Self = Self::ZERO;
-}
-#[cfg(hystart)]
-impl Zero for crate::components::congestion_control::HyStart {
     const ZERO: Self = Self::ZERO;
 }
 impl Zero for SeqNum {
@@ -397,7 +393,7 @@ beside! {
         /// and ssthresh.
         prior_ssthresh: Wnd, set_prior_ssthresh;
     }
-    CongestionControl if (cc_choice) {
+    CongestionControl if (cc_state) {
         /// The algorithm, and what it remembers.
         control: crate::components::congestion_control::Control, set_control;
     }
@@ -408,10 +404,6 @@ beside! {
         pace_debt: u32, set_pace_debt;
         /// as of this time (low 16 bits of the millisecond).
         pace_time: u16, set_pace_time;
-    }
-    CongestionControl if (hystart) {
-        /// What HyStart++ (RFC 9406) has seen of the first slow start.
-        hystart: crate::components::congestion_control::HyStart, set_hystart;
     }
     CongestionControl if (ecn) {
         /// What of ECN (RFC 3168) is under way: bits of its own.
@@ -449,8 +441,8 @@ const _: () = {
     let integers = if cfg!(fine_timers) { 236 } else { 44 };
     // What congestion controllers remember comes on top.
     let integers = integers + if cfg!(cc_choice) { 92 } else { 0 } + if cfg!(ecn) { 8 } else { 0 };
-    let integers = integers + if cfg!(hystart) { 12 } else { 0 } + if cfg!(user_timeout) { 8 } else { 0 };
-    let integers = integers + if cfg!(path_mtu) { 8 } else { 0 };
+    let integers = integers + if cfg!(all(hystart, not(cc_choice))) { 16 } else { 0 };
+    let integers = integers + if cfg!(user_timeout) { 8 } else { 0 } + if cfg!(path_mtu) { 8 } else { 0 };
     assert!(size_of::<table::Entry>() <= integers + 5 * size_of::<usize>());
 };
 

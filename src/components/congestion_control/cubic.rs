@@ -2,7 +2,7 @@
 //!
 //! With C = 0.4 and beta = 0.7 as the RFC has them. What is less than an octet is kept in parts of one.
 
-use super::{Ack, Algorithm, Cause, Cc, remember, share, slow_start, window};
+use super::{Ack, Algorithm, Cause, Cc, share, window};
 use crate::ffi::{Wnd, wnd};
 
 /// Time that is counted since an epoch began: then the window is 86,400 segments above W_max, more than lwIP can have.
@@ -33,6 +33,8 @@ pub(crate) struct Cubic {
     w_est_rest: u16,
     /// The same of cwnd.
     cwnd_rest: u16,
+    #[cfg(hystart)]
+    hystart: super::HyStart,
 }
 
 /// The cube root, rounded down.
@@ -126,6 +128,11 @@ impl Cubic {
 }
 
 impl Algorithm for Cubic {
+    #[cfg(hystart)]
+    fn hystart(&mut self) -> Option<&mut super::HyStart> {
+        Some(&mut self.hystart)
+    }
+
     fn on_ack(&mut self, cc: &Cc<'_>, ack: &Ack) {
         let (cwnd, mss) = (u32::from(cc.cwnd()), u32::from(cc.mss()));
         // 5.8, RFC 7661 4.3: a window that is not used is not known to be good, and does not grow. lastack has moved already.
@@ -133,7 +140,7 @@ impl Algorithm for Cubic {
         if cc.cwnd() < cc.ssthresh() {
             self.in_epoch = false;
             if flight.saturating_mul(2) >= cwnd {
-                slow_start(cc, ack);
+                self.slow_start(cc, ack);
             }
         } else if flight.saturating_add(mss.saturating_mul(2)) < cwnd {
             self.in_epoch = false;
@@ -157,7 +164,7 @@ impl Algorithm for Cubic {
 
     fn on_timeout(&mut self, cc: &Cc<'_>) {
         if cc.nrtx() == 0 {
-            remember(cc);
+            self.remember(cc);
             let ssthresh = self.reduced(cc, Cause::Loss);
             cc.set_ssthresh(ssthresh);
             // 4.8: W_max is what slow start comes to.

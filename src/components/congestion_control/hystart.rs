@@ -99,8 +99,8 @@ pub(crate) struct HyStart {
 const _: () = assert!(size_of::<HyStart>() <= 12);
 
 impl HyStart {
-    /// What an entry is before a PCB is in it.
-    pub(crate) const ZERO: Self = Self {
+    /// What it is before a connection begins.
+    pub(super) const ZERO: Self = Self {
         window_end: SeqNum::new(0),
         last: Shortest(0),
         current: Shortest(0),
@@ -109,7 +109,7 @@ impl HyStart {
         stage: Stage::Standard,
     };
 
-    /// A connection begins, with SND.NXT.
+    /// A connection begins, or an algorithm that goes on where another was that has no such thing; with SND.NXT.
     pub(super) fn starting(next: SeqNum) -> Self {
         Self { window_end: next, ..Self::ZERO }
     }
@@ -162,31 +162,19 @@ impl HyStart {
         }
     }
 
-    fn is_over(self) -> bool {
-        self.stage == Stage::Over
+    /// RFC 9406 4.3 wants it for the initial slow start only.
+    pub(super) fn end(&mut self) {
+        self.stage = Stage::Over;
     }
-}
-
-/// A connection begins.
-pub(super) fn begin(cc: &Cc<'_>) {
-    cc.set_hystart(HyStart::starting(cc.snd_nxt()));
-}
-
-/// A loss, or a mark: RFC 9406 4.3 wants it for the initial slow start only.
-pub(super) fn end(cc: &Cc<'_>) {
-    cc.set_hystart(HyStart { stage: Stage::Over, ..cc.hystart() });
 }
 
 /// An ACK in slow start. False if it is not the first slow start, or round trips are not known for want of SACKs.
-pub(super) fn slow_start(cc: &Cc<'_>, ack: &Ack) -> bool {
-    let mut state = cc.hystart();
-    if state.is_over() || !cc.has(Bit::SACK) {
+pub(super) fn slow_start(state: &mut HyStart, cc: &Cc<'_>, ack: &Ack) -> bool {
+    if state.stage == Stage::Over || !cc.has(Bit::SACK) {
         return false;
     }
-    let growth = state.on_ack(cc.lastack(), cc.snd_nxt(), cc.rack_rtt());
-    cc.set_hystart(state);
     let acked = ack.acked.min(limit(cc));
-    match growth {
+    match state.on_ack(cc.lastack(), cc.snd_nxt(), cc.rack_rtt()) {
         Growth::Whole => cc.set_cwnd(cc.cwnd().saturating_add(acked)),
         Growth::Part => cc.set_cwnd(cc.cwnd().saturating_add(acked / CSS_GROWTH_DIVISOR)),
         Growth::None => cc.set_ssthresh(cc.cwnd()),

@@ -26,7 +26,7 @@ pub(crate) mod pacing;
 mod short;
 
 #[cfg(hystart)]
-pub(crate) use hystart::HyStart;
+use hystart::HyStart;
 use newreno::NewReno;
 
 type Cc<'c> = Own<'c, Owner>;
@@ -61,9 +61,48 @@ trait Algorithm {
     /// The new ssthresh, at the beginning of a recovery, at the first timeout of a segment, or for a mark.
     fn reduced(&mut self, cc: &Cc<'_>, cause: Cause) -> Wnd;
 
+    /// What HyStart++ has seen of the first slow start; none of an algorithm that has a beginning of its own.
+    #[cfg(hystart)]
+    fn hystart(&mut self) -> Option<&mut HyStart> {
+        None
+    }
+
+    /// RFC 9406 4.3: after a loss or a mark slow start is that of RFC 5681.
+    fn end_first_slow_start(&mut self) {
+        #[cfg(hystart)]
+        if let Some(state) = self.hystart() {
+            state.end();
+        }
+    }
+
+    /// RFC 3465 2.3: by what was acknowledged, two segments at most; L = 1 while recovering from a timeout. The first slow start of a
+    /// connection is HyStart++'s, if that is built.
+    fn slow_start(&mut self, cc: &Cc<'_>, ack: &Ack) {
+        #[cfg(hystart)]
+        if let (Some(state), false) = (self.hystart(), ack.after_timeout) {
+            if hystart::slow_start(state, cc, ack) {
+                return;
+            }
+        }
+        let mss = Wnd::from(cc.mss());
+        let limit = if ack.after_timeout { mss } else { mss.saturating_mul(2) };
+        cc.set_cwnd(cc.cwnd().saturating_add(ack.acked.min(limit)));
+    }
+
+    /// Before a reduction, which may turn out needless.
+    fn remember(&mut self, cc: &Cc<'_>) {
+        self.end_first_slow_start();
+        #[cfg(sack_recovery)]
+        {
+            cc.set_prior_cwnd(cc.cwnd());
+            cc.set_prior_ssthresh(cc.ssthresh());
+        }
+        let _ = cc;
+    }
+
     /// A loss was detected.
     fn on_fast_retransmit(&mut self, cc: &Cc<'_>) {
-        remember(cc);
+        self.remember(cc);
         let ssthresh = self.reduced(cc, Cause::Loss);
         cc.set_ssthresh(ssthresh);
         // Three segments have left the network (RFC 5681 3.2, step 3).
@@ -96,7 +135,7 @@ trait Algorithm {
     fn on_timeout(&mut self, cc: &Cc<'_>) {
         // RFC 5681 3.1: the first timeout of a segment decides.
         if cc.nrtx() == 0 {
-            remember(cc);
+            self.remember(cc);
             let ssthresh = self.reduced(cc, Cause::Loss);
             cc.set_ssthresh(ssthresh);
         }
@@ -108,8 +147,7 @@ trait Algorithm {
     /// The path has marked a packet of ours.
     #[cfg(ecn)]
     fn on_mark(&mut self, cc: &Cc<'_>) {
-        #[cfg(hystart)]
-        hystart::end(cc);
+        self.end_first_slow_start();
         let ssthresh = self.reduced(cc, Cause::Mark);
         cc.set_ssthresh(ssthresh);
         cc.set_cwnd(cc.cwnd().min(ssthresh));
@@ -180,7 +218,7 @@ pub(crate) struct RateSample {
 
 /// The algorithms to choose from, each with what it has to remember. Of this enum all zero is the first, as a new entry of the
 /// table beside the PCBs is.
-#[cfg(cc_choice)]
+#[cfg(cc_state)]
 #[derive(Clone, Copy, Debug)]
 #[repr(u8)]
 pub(crate) enum Control {
@@ -194,12 +232,13 @@ pub(crate) enum Control {
     Bbr(bbr::Bbr),
 }
 
-#[cfg(cc_choice)]
+#[cfg(cc_state)]
 impl Control {
     /// What an entry is before a PCB is in it.
-    pub(crate) const ZERO: Self = Self::NewReno(NewReno);
+    pub(crate) const ZERO: Self = Self::NewReno(NewReno::NEW);
 
     /// By the number that C calls it; none if it is not built.
+    #[cfg(cc_choice)]
     fn numbered(number: u32) -> Option<Self> {
         match number {
             0 => Some(Self::ZERO),
@@ -215,12 +254,13 @@ impl Control {
 /// Calls the algorithm that the connection has.
 macro_rules! with_algorithm {
     ($cc:expr, $algorithm:ident => $call:expr) => {{
-        #[cfg(not(cc_choice))]
+        #[cfg(not(cc_state))]
         {
-            let $algorithm = &mut NewReno;
+            let mut stateless = NewReno::NEW;
+            let $algorithm = &mut stateless;
             $call
         }
-        #[cfg(cc_choice)]
+        #[cfg(cc_state)]
         {
             let mut control = $cc.control();
             let result = match &mut control {
@@ -236,28 +276,12 @@ macro_rules! with_algorithm {
     }};
 }
 
-/// RFC 3465 2.3: by what was acknowledged, two segments at most; L = 1 while recovering from a timeout. The first slow start of a
-/// connection is HyStart++'s, if that is built.
-fn slow_start(cc: &Cc<'_>, ack: &Ack) {
-    #[cfg(hystart)]
-    if !ack.after_timeout && hystart::slow_start(cc, ack) {
-        return;
-    }
-    let mss = Wnd::from(cc.mss());
-    let limit = if ack.after_timeout { mss } else { mss.saturating_mul(2) };
-    cc.set_cwnd(cc.cwnd().saturating_add(ack.acked.min(limit)));
-}
-
-/// Before a reduction, which may turn out needless.
-fn remember(cc: &Cc<'_>) {
-    #[cfg(hystart)]
-    hystart::end(cc);
-    #[cfg(sack_recovery)]
-    {
-        cc.set_prior_cwnd(cc.cwnd());
-        cc.set_prior_ssthresh(cc.ssthresh());
-    }
-    let _ = cc;
+/// The algorithm goes on from there, if it is one that uses HyStart++.
+#[cfg(hystart)]
+fn set_hystart(cc: &Cc<'_>, new: HyStart) {
+    with_algorithm!(cc, algorithm => if let Some(state) = algorithm.hystart() {
+        *state = new;
+    });
 }
 
 /// What may be in flight.
@@ -294,7 +318,12 @@ pub(crate) fn choose(pcb: Pcb<'_>, number: u8) -> bool {
         #[cfg(bbr)]
         let control = control.filter(|control| needs_no_sack(control) || may_have_sack(pcb));
         if let Some(control) = control {
-            own(pcb).set_control(control);
+            let cc = own(pcb);
+            #[cfg(hystart)]
+            let state = with_algorithm!(cc, algorithm => algorithm.hystart().copied());
+            cc.set_control(control);
+            #[cfg(hystart)]
+            set_hystart(&cc, state.unwrap_or(HyStart::starting(pcb.snd_nxt())));
         }
         control.is_some()
     }
@@ -380,7 +409,7 @@ pub(crate) fn on_established(pcb: Pcb<'_>) {
     let cc = own(pcb);
     cc.set_cwnd(wnd(initial_window(pcb.mss().into())));
     #[cfg(hystart)]
-    hystart::begin(&cc);
+    set_hystart(&cc, HyStart::starting(pcb.snd_nxt()));
     trace(pcb);
 }
 

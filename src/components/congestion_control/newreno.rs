@@ -1,17 +1,32 @@
 //! RFC 5681 and 6582, with appropriate byte counting (RFC 3465, L = 2).
 
-use super::{Ack, Algorithm, Cause, Cc, halved, slow_start};
+use super::{Ack, Algorithm, Cause, Cc, halved};
 use crate::ffi::Wnd;
 
-/// All of its state is in lwIP's struct: cwnd, ssthresh, bytes_acked.
+/// All of its own state is in lwIP's struct: cwnd, ssthresh, bytes_acked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NewReno;
+pub(crate) struct NewReno {
+    #[cfg(hystart)]
+    hystart: super::HyStart,
+}
+
+impl NewReno {
+    pub(super) const NEW: Self = Self {
+        #[cfg(hystart)]
+        hystart: super::HyStart::ZERO,
+    };
+}
 
 impl Algorithm for NewReno {
+    #[cfg(hystart)]
+    fn hystart(&mut self) -> Option<&mut super::HyStart> {
+        Some(&mut self.hystart)
+    }
+
     fn on_ack(&mut self, cc: &Cc<'_>, ack: &Ack) {
         let (cwnd, mss) = (cc.cwnd(), Wnd::from(cc.mss()));
         if cwnd < cc.ssthresh() {
-            slow_start(cc, ack);
+            self.slow_start(cc, ack);
         } else {
             let counted = cc.bytes_acked().saturating_add(ack.acked);
             if counted >= cwnd {

@@ -92,6 +92,7 @@
 #define LWIP_TCP_RUST_BBR 1
 #define LWIP_TCP_RUST_CWV 1
 #define LWIP_TCP_RUST_HYSTART 1
+#define LWIP_TCP_RUST_USER_TIMEOUT 1
 #define LWIP_TCP_RUST_ECN 1
 #endif
 #if defined(VNET_PATH_MTU) || defined(VNET_RECOVERY)

@@ -229,14 +229,14 @@ fn after_css_the_window_is_the_threshold() {
         let mut sender = Sender::at(SeqNum::new(0) - 10_000_000);
         sender.round(1);
         assert_eq!(sender.round(9), Growth::Part);
-        own(pcb).set_hystart(sender.state);
+        set_hystart(&own(pcb), sender.state);
         on_ack(pcb, wnd(2 * SMSS), false);
         assert_eq!(u32::from(pcb.cwnd()), 4 * SMSS + SMSS / 2);
         assert_eq!(pcb.ssthresh(), Wnd::MAX);
         for _ in 0..4 {
             assert_eq!(sender.round(9), Growth::Part);
         }
-        own(pcb).set_hystart(sender.state);
+        set_hystart(&own(pcb), sender.state);
         on_ack(pcb, wnd(2 * SMSS), false);
         assert_eq!(u32::from(pcb.cwnd()), 4 * SMSS + SMSS / 2);
         assert_eq!(pcb.ssthresh(), pcb.cwnd());
