@@ -6,6 +6,10 @@
 //! not compile. Neither does a field of lwIP's struct that stands nowhere in the table, or twice, in any configuration.
 
 use super::{Pcb, PcbId, State, load, store, table};
+#[cfg(sack_recovery)]
+use crate::components::congestion_control::NewReno;
+#[cfg(pacing)]
+use crate::components::congestion_control::Short;
 #[cfg(rack)]
 use crate::components::rod::SendLog;
 use crate::components::{
@@ -229,6 +233,8 @@ macro_rules! beside {
             pub(super) highest_sacked: *mut c::tcp_seg,
             #[cfg(rack)]
             pub(super) log: SendLog,
+            #[cfg(sack_recovery)]
+            pub(super) room: Room,
         }
 
         impl Beside {
@@ -241,6 +247,8 @@ macro_rules! beside {
                 highest_sacked: core::ptr::null_mut(),
                 #[cfg(rack)]
                 log: SendLog::NEW,
+                #[cfg(sack_recovery)]
+                room: Room::NEW,
             };
         }
 
@@ -286,8 +294,8 @@ impl Zero for u16 {
 impl Zero for crate::components::rod::Timer {
     const ZERO: Self = Self::Off;
 }
-#[cfg(cc_state)]
-impl Zero for crate::components::congestion_control::Control {
+#[cfg(pacing)]
+impl Zero for Short {
     const ZERO: Self = Self::ZERO;
 }
 impl Zero for SeqNum {
@@ -365,14 +373,6 @@ beside! {
         sack_digest: u16, set_sack_digest;
         /// Octets delivered to the peer since the connection began.
         delivered: u32, set_delivered;
-        /// Proportional Rate Reduction (RFC 6937 3): RecoverFS,
-        prr_flight: u32, set_prr_flight;
-        /// prr_delivered,
-        prr_delivered: u32, set_prr_delivered;
-        /// prr_out,
-        prr_out: u32, set_prr_out;
-        /// and sndcnt, less what was sent since.
-        prr_quota: u32, set_prr_quota;
         /// SND.UNA when the last reduction of cwnd began, as long as it may be undone,
         undo_from: SeqNum, set_undo_from;
         /// and how many segments were sent again since, of which no D-SACK has said that it was in vain, plus one; 0 if it cannot be
@@ -387,21 +387,11 @@ beside! {
         /// When the first segment was sent again since (low 16 bits of the timestamp).
         first_again: u16, set_first_again;
     }
-    CongestionControl if (sack_recovery) {
-        /// cwnd before the last reduction,
-        prior_cwnd: Wnd, set_prior_cwnd;
-        /// and ssthresh.
-        prior_ssthresh: Wnd, set_prior_ssthresh;
-    }
-    CongestionControl if (cc_state) {
-        /// The algorithm, and what it remembers.
-        control: crate::components::congestion_control::Control, set_control;
-    }
     CongestionControl if (pacing) {
         /// Octets per second; 0 is as fast as may be.
-        pacing_rate: u32, set_pacing_rate;
+        pacing_rate_kept: Short, set_pacing_rate_kept;
         /// Octets that were sent before their time,
-        pace_debt: u32, set_pace_debt;
+        pace_debt: Short, set_pace_debt;
         /// as of this time (low 16 bits of the millisecond).
         pace_time: u16, set_pace_time;
     }
@@ -436,15 +426,149 @@ beside! {
     }
 }
 
-/// The room beside a PCB is bounded, with 32-bit pointers: 64 octets each without recovery options, 256 with all of them.
+/// The room beside a PCB is bounded, with 32-bit pointers: 64 octets each without options of our own, 256 with all of them (268 for now).
 const _: () = {
-    let integers = if cfg!(fine_timers) { 236 } else { 44 };
-    // What congestion controllers remember comes on top.
-    let integers = integers + if cfg!(cc_choice) { 92 } else { 0 } + if cfg!(ecn) { 8 } else { 0 };
-    let integers = integers + if cfg!(all(hystart, not(cc_choice))) { 16 } else { 0 };
-    let integers = integers + if cfg!(user_timeout) { 8 } else { 0 } + if cfg!(path_mtu) { 8 } else { 0 };
-    assert!(size_of::<table::Entry>() <= integers + 5 * size_of::<usize>());
+    let most = if cfg!(fine_timers) { 268 } else { 64 };
+    // Five pointers, and what their alignment costs.
+    let wider = if size_of::<usize>() > 4 { 40 } else { 0 };
+    assert!(size_of::<table::Entry>() <= most + wider);
 };
+
+/// What a connection remembers for its congestion controller. Controllers that reduce cwnd at a loss have the same to remember about
+/// that, beside what is their own; BBR, which does not, has a model of the path in the same place. Of this enum all zero is
+/// the first.
+#[cfg(sack_recovery)]
+#[derive(Clone, Copy)]
+#[cfg_attr(cc_choice, repr(u8))]
+pub(super) enum Room {
+    NewReno(Reducing, NewReno),
+    #[cfg(cubic)]
+    Cubic(Reducing, crate::components::congestion_control::Cubic),
+    #[cfg(bbr)]
+    Bbr(crate::components::congestion_control::Bbr),
+}
+
+#[cfg(sack_recovery)]
+impl Room {
+    const NEW: Self = Self::NewReno(Reducing::NEW, NewReno::NEW);
+
+    #[inline]
+    fn reducing(&mut self) -> Option<&mut Reducing> {
+        match self {
+            Self::NewReno(reducing, _) => Some(reducing),
+            #[cfg(cubic)]
+            Self::Cubic(reducing, _) => Some(reducing),
+            #[cfg(bbr)]
+            Self::Bbr(_) => None,
+        }
+    }
+}
+
+/// Fields of the table beside the PCBs that only controllers have use for that reduce cwnd at a loss: with another one they read as
+/// zero, and setting them has no effect.
+#[cfg(sack_recovery)]
+macro_rules! reducing {
+    ($( $component:ident if $cfg:tt { $( $(#[$meta:meta])* $field:ident: $ty:ty, $set:ident; )* } )*) => {
+        /// See the table in the source.
+        #[derive(Clone, Copy)]
+        pub(super) struct Reducing {
+            $($( #[cfg $cfg] $(#[$meta])* $field: $ty, )*)*
+        }
+
+        impl Reducing {
+            const NEW: Self = Self { $($( #[cfg $cfg] $field: <$ty as Zero>::ZERO, )*)* };
+        }
+
+        $($(
+            #[cfg $cfg]
+            impl Pcb<'_> {
+                $(#[$meta])*
+                #[inline]
+                pub(crate) fn $field(self) -> $ty {
+                    // SAFETY: (live): its entry is in the table; (lock), and nobody is called while the reference lives.
+                    let room = unsafe { &mut (*self.entry.as_ptr()).beside.room };
+                    room.reducing().map_or(<$ty as Zero>::ZERO, |reducing| reducing.$field)
+                }
+            }
+            #[cfg $cfg]
+            impl Own<'_, $component> {
+                /// Sets the field of the same name.
+                #[inline]
+                pub(crate) fn $set(&self, value: $ty) {
+                    // SAFETY: as above.
+                    let room = unsafe { &mut (*self.pcb.entry.as_ptr()).beside.room };
+                    if let Some(reducing) = room.reducing() {
+                        reducing.$field = value;
+                    }
+                }
+            }
+        )*)*
+    };
+}
+
+#[cfg(sack_recovery)]
+reducing! {
+    Rod if (all()) {
+        /// Proportional Rate Reduction (RFC 6937 3): RecoverFS,
+        prr_flight: u32, set_prr_flight;
+        /// prr_delivered,
+        prr_delivered: u32, set_prr_delivered;
+        /// prr_out,
+        prr_out: u32, set_prr_out;
+        /// and sndcnt, less what was sent since.
+        prr_quota: u32, set_prr_quota;
+    }
+    CongestionControl if (all()) {
+        /// cwnd before the last reduction,
+        prior_cwnd: Wnd, set_prior_cwnd;
+        /// and ssthresh.
+        prior_ssthresh: Wnd, set_prior_ssthresh;
+    }
+}
+
+#[cfg(cc_state)]
+use crate::components::congestion_control::Control;
+
+#[cfg(cc_state)]
+impl Pcb<'_> {
+    /// The algorithm, and what it remembers for itself.
+    #[inline]
+    pub(crate) fn control(self) -> Control {
+        // SAFETY: (live): its entry is in the table; (lock), and nobody is called while the reference lives.
+        match unsafe { &(*self.entry.as_ptr()).beside.room } {
+            Room::NewReno(_, newreno) => Control::NewReno(*newreno),
+            #[cfg(cubic)]
+            Room::Cubic(_, cubic) => Control::Cubic(*cubic),
+            #[cfg(bbr)]
+            Room::Bbr(bbr) => Control::Bbr(*bbr),
+        }
+    }
+}
+
+#[cfg(cc_state)]
+impl Own<'_, CongestionControl> {
+    /// Sets what the algorithm remembers, or another algorithm: what both have to remember stays.
+    #[inline]
+    pub(crate) fn set_control(&self, control: Control) {
+        // SAFETY: as in `Pcb::control`.
+        let room = unsafe { &mut (*self.pcb.entry.as_ptr()).beside.room };
+        match (&mut *room, control) {
+            (Room::NewReno(_, newreno), Control::NewReno(new)) => *newreno = new,
+            #[cfg(cubic)]
+            (Room::Cubic(_, cubic), Control::Cubic(new)) => *cubic = new,
+            #[cfg(bbr)]
+            (Room::Bbr(bbr), Control::Bbr(new)) => *bbr = new,
+            #[cfg(bbr)]
+            (_, Control::Bbr(new)) => *room = Room::Bbr(new),
+            #[cfg(cubic)]
+            (_, Control::Cubic(new)) => *room = Room::Cubic(room.reducing().map_or(Reducing::NEW, |kept| *kept), new),
+            #[cfg(cc_choice)]
+            (_, Control::NewReno(new)) => {
+                *room = Room::NewReno(room.reducing().map_or(Reducing::NEW, |kept| *kept), new)
+            }
+        }
+    }
+}
 
 /// When what was sent (RFC 8985 5.1, in little room).
 #[cfg(rack)]
@@ -474,9 +598,10 @@ impl Own<'_, Rod> {
     }
 
     /// See [`SendLog::on_acked`].
-    pub(crate) fn log_acked(&self, una: SeqNum) {
+    pub(crate) fn log_acked(&self) {
+        let (una, all) = (self.lastack(), self.lastack() == self.snd_nxt());
         // SAFETY: as above.
-        unsafe { (*self.log()).on_acked(una) }
+        unsafe { (*self.log()).on_acked(una, all) }
     }
 
     /// See [`SendLog::is_exact`].
@@ -492,7 +617,7 @@ impl Own<'_, Rod> {
     }
 
     /// See [`SendLog::state_when_sent`].
-    pub(crate) fn state_when_sent(&self, end: SeqNum) -> Option<(u16, u32)> {
+    pub(crate) fn state_when_sent(&self, end: SeqNum) -> Option<(u16, crate::wire::Coarse)> {
         // SAFETY: as above.
         unsafe { (*self.log()).state_when_sent(end) }
     }

@@ -2,12 +2,18 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(rack)]
+mod coarse;
 mod header;
 #[cfg(any(path_mtu_by_icmp, test))]
 mod icmp;
 mod options;
 mod seq;
 
+#[cfg(rack)]
+pub(crate) use coarse::Coarse;
+#[cfg(bbr)]
+pub(crate) use coarse::IN_FLIGHT;
 pub use header::{Flags, HEADER_LEN, Header};
 #[cfg(any(path_mtu_by_icmp, test))]
 pub use icmp::{MOST_OF_TOO_BIG, TooBig};

@@ -2,6 +2,7 @@
 //!
 //! With C = 0.4 and beta = 0.7 as the RFC has them. What is less than an octet is kept in parts of one.
 
+use super::short::Short;
 use super::{Ack, Algorithm, Cause, Cc, share, window};
 use crate::ffi::{Wnd, wnd};
 
@@ -20,7 +21,7 @@ pub(crate) struct Cubic {
     /// W_max: the window before the last reduction, or less for fast convergence; 0: not known.
     w_max: u32,
     /// W_max before that, in case it was needless.
-    prior_w_max: u32,
+    prior_w_max: Short,
     /// K: how long after the epoch's beginning the window is back at W_max, in milliseconds.
     k: u32,
     /// t_epoch, when congestion avoidance began,
@@ -114,7 +115,7 @@ impl Cubic {
 
     /// 4.6, 4.7: what the window was becomes W_max; if it did not come so far as the last time, a bit less.
     pub(super) fn on_congestion(&mut self, window: u32) {
-        self.prior_w_max = self.w_max;
+        self.prior_w_max = Short::of(self.w_max);
         self.w_max = if window < self.w_max { (u64::from(window) * 17 / 20) as u32 } else { window };
         self.in_epoch = false;
     }
@@ -177,7 +178,7 @@ impl Algorithm for Cubic {
         // 4.9.
         cc.set_cwnd(cc.cwnd().max(cc.prior_cwnd()));
         cc.set_ssthresh(cc.ssthresh().max(cc.prior_ssthresh()));
-        self.w_max = self.prior_w_max;
+        self.w_max = self.prior_w_max.get();
         self.in_epoch = false;
     }
 }

@@ -22,12 +22,21 @@ mod hystart;
 mod newreno;
 #[cfg(pacing)]
 pub(crate) mod pacing;
-#[cfg(bbr)]
+#[cfg(any(cubic, pacing))]
 mod short;
 
+#[cfg(bbr)]
+pub(crate) use bbr::Bbr;
+#[cfg(cubic)]
+pub(crate) use cubic::Cubic;
 #[cfg(hystart)]
 use hystart::HyStart;
+#[cfg(sack_recovery)]
+pub(crate) use newreno::NewReno;
+#[cfg(not(sack_recovery))]
 use newreno::NewReno;
+#[cfg(pacing)]
+pub(crate) use short::Short;
 
 type Cc<'c> = Own<'c, Owner>;
 
@@ -216,25 +225,23 @@ pub(crate) struct RateSample {
     pub(crate) prior_delivered: u32,
 }
 
-/// The algorithms to choose from, each with what it has to remember. Of this enum all zero is the first, as a new entry of the
-/// table beside the PCBs is.
+/// The algorithms to choose from, each with what it has to remember.
 #[cfg(cc_state)]
 #[derive(Clone, Copy, Debug)]
-#[repr(u8)]
 pub(crate) enum Control {
     /// See [`NewReno`].
     NewReno(NewReno),
-    /// See [`cubic::Cubic`].
+    /// See [`Cubic`].
     #[cfg(cubic)]
-    Cubic(cubic::Cubic),
-    /// See [`bbr::Bbr`].
+    Cubic(Cubic),
+    /// See [`Bbr`].
     #[cfg(bbr)]
-    Bbr(bbr::Bbr),
+    Bbr(Bbr),
 }
 
 #[cfg(cc_state)]
 impl Control {
-    /// What an entry is before a PCB is in it.
+    /// What a new PCB has.
     pub(crate) const ZERO: Self = Self::NewReno(NewReno::NEW);
 
     /// By the number that C calls it; none if it is not built.
@@ -243,9 +250,9 @@ impl Control {
         match number {
             0 => Some(Self::ZERO),
             #[cfg(cubic)]
-            1 => Some(Self::Cubic(cubic::Cubic::default())),
+            1 => Some(Self::Cubic(Cubic::default())),
             #[cfg(bbr)]
-            2 => Some(Self::Bbr(bbr::Bbr::default())),
+            2 => Some(Self::Bbr(Bbr::default())),
             _ => None,
         }
     }

@@ -11,7 +11,7 @@ pub(crate) struct NewReno {
 }
 
 impl NewReno {
-    pub(super) const NEW: Self = Self {
+    pub(crate) const NEW: Self = Self {
         #[cfg(hystart)]
         hystart: super::HyStart::ZERO,
     };

@@ -3,13 +3,20 @@
 //! The clock has milliseconds, so what leaves at once is what the rate gives in one, or two segments if that is more. What was
 //! sent before its time is a debt, which time pays off.
 
-use super::{Cc, own};
+use super::{Cc, Short, own};
 use crate::pcb::Pcb;
+
+impl Pcb<'_> {
+    /// Octets per second; 0 is as fast as may be.
+    pub(crate) fn pacing_rate(self) -> u32 {
+        self.pacing_rate_kept().get()
+    }
+}
 
 /// Octets per second; 0 is as fast as may be.
 pub(super) fn set_rate(cc: &Cc<'_>, rate: u32) {
     pay(cc);
-    cc.set_pacing_rate(rate);
+    cc.set_pacing_rate_kept(Short::of(rate));
 }
 
 /// For controllers without a rate of their own: the window per round trip, and a share more so that the window stays the limit:
@@ -41,8 +48,8 @@ pub(super) fn time_for(octets: u32, rate: u32) -> u32 {
 fn pay(cc: &Cc<'_>) {
     let now = cc.core().clock() as u16;
     let ms = u32::from(now.wrapping_sub(cc.pace_time()));
-    let debt = left(cc.pace_debt(), cc.pacing_rate(), ms);
-    if debt != cc.pace_debt() || debt == 0 {
+    let debt = Short::of(left(cc.pace_debt().get(), cc.pacing_rate(), ms));
+    if debt != cc.pace_debt() || debt == Short::ZERO {
         cc.set_pace_debt(debt);
         cc.set_pace_time(now);
     }
@@ -50,7 +57,7 @@ fn pay(cc: &Cc<'_>) {
 
 fn excess(cc: &Cc<'_>) -> u32 {
     pay(cc);
-    cc.pace_debt().saturating_sub(allowance(cc.pacing_rate(), cc.mss().into()))
+    cc.pace_debt().get().saturating_sub(allowance(cc.pacing_rate(), cc.mss().into()))
 }
 
 /// A segment may leave now.
@@ -63,7 +70,7 @@ pub(crate) fn on_sent(pcb: Pcb<'_>, octets: u32) {
     if pcb.pacing_rate() != 0 {
         let cc = own(pcb);
         pay(&cc);
-        cc.set_pace_debt(pcb.pace_debt().saturating_add(octets));
+        cc.set_pace_debt(Short::of(pcb.pace_debt().get().saturating_add(octets)));
     }
 }
 

@@ -2,13 +2,17 @@
 
 /// See the module. All zero is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Short(u16);
+pub(crate) struct Short(u16);
 
 /// Bits of the mantissa, to which a leading one is added.
 const BITS: u32 = 11;
 
 impl Short {
+    /// All octets of it are zero.
+    #[cfg(pacing)]
+    pub(crate) const ZERO: Self = Self(0);
     /// No number: more than any.
+    #[cfg(any(bbr, test))]
     pub(super) const INFINITY: Self = Self(u16::MAX);
 
     /// The nearest to a number.
@@ -20,6 +24,18 @@ impl Short {
         let half = (value >> (shift - 1)) & 1;
         // A mantissa that is rounded up to the next power of two carries into the exponent.
         Self(((shift << BITS) + (value >> shift) + half) as u16)
+    }
+
+    /// What it is kept as, for a place that holds something else at other times.
+    #[cfg(bbr)]
+    pub(super) fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// [`Self::bits`] backwards.
+    #[cfg(bbr)]
+    pub(super) fn from_bits(bits: u16) -> Self {
+        Self(bits)
     }
 
     /// The number; [`u32::MAX`] for infinity.

@@ -5,7 +5,7 @@ use super::scoreboard::{Delivery, declare_lost, highest_delivered};
 use super::{Rod, own, rtt};
 use crate::ffi::config;
 use crate::pcb::{Bit, Mark, Pcb, Pick, State, transfer};
-use crate::wire::SeqNum;
+use crate::wire::{Coarse, SeqNum};
 
 /// Bits of `rack_flags`.
 struct Rack;
@@ -105,12 +105,11 @@ pub(super) fn on_delivery(pcb: Pcb<'_>, delivery: &Delivery, before: SeqNum) -> 
             rod.set_rack_rtt(rtt);
         }
     }
-    let rate = delivery.newest.and_then(|end| rod.state_when_sent(end)).map(|(time, prior_delivered)| Rate {
-        delivered: pcb.delivered().wrapping_sub(prior_delivered),
-        ms: now(pcb).wrapping_sub(time),
-        prior_delivered,
+    let rate = delivery.newest.and_then(|end| rod.state_when_sent(end)).map(|(time, prior)| {
+        let delivered = Coarse::of(pcb.delivered()).since(prior);
+        Rate { delivered, ms: now(pcb).wrapping_sub(time), prior_delivered: pcb.delivered().wrapping_sub(delivered) }
     });
-    rod.log_acked(pcb.lastack());
+    rod.log_acked();
     rate
 }
 

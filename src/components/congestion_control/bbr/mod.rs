@@ -16,6 +16,7 @@ mod connection;
 
 use super::short::Short;
 use super::{RateSample, Sample};
+use crate::wire::{Coarse, IN_FLIGHT};
 
 /// BBR.LossThresh, in percent; without and with a queue.
 const LOSS_ALONE: u32 = 20;
@@ -102,7 +103,7 @@ enum Undo {
     Up,
 }
 
-/// The booleans of the draft.
+/// The booleans of the draft, and a small number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Flags(u16);
 
@@ -115,7 +116,7 @@ impl Flags {
     const PROBE_PRECAUTIONARY: u16 = 1 << 5;
     const IDLE_RESTART: u16 = 1 << 6;
     const PROBE_RTT_ROUND_DONE: u16 = 1 << 7;
-    /// `probe_rtt_done` is valid.
+    /// BBR.probe_rtt_done_stamp is valid.
     const PROBE_RTT_TIMED: u16 = 1 << 8;
     /// `app_limited` is valid.
     const APP_LIMITED: u16 = 1 << 9;
@@ -124,8 +125,19 @@ impl Flags {
     /// In this round the shortest round trip was so long that there is a queue.
     const QUEUE: u16 = 1 << 11;
 
+    /// Where BBR.full_bw_count is kept, of two bits.
+    const FULL_BW_COUNT: u32 = 12;
+
     fn has(self, flag: u16) -> bool {
         self.0 & flag != 0
+    }
+
+    fn full_bw_count(self) -> u16 {
+        (self.0 >> Self::FULL_BW_COUNT) & 3
+    }
+
+    fn set_full_bw_count(&mut self, count: u16) {
+        self.0 = (self.0 & !(3 << Self::FULL_BW_COUNT)) | (count & 3) << Self::FULL_BW_COUNT;
     }
 
     fn set(&mut self, flag: u16, on: bool) {
@@ -133,12 +145,16 @@ impl Flags {
     }
 }
 
+/// Octets delivered since the connection began, to tell rounds: of a number that is no more than two send buffers away. The paths of
+/// the unit tests hold more than a send buffer.
+type Delivered = Coarse<{ if cfg!(test) { 10 } else { IN_FLIGHT } }>;
+
 /// What BBR remembers. All zero is a new connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bbr {
-    next_round_delivered: u32,
-    loss_round_delivered: u32,
-    app_limited: u32,
+    next_round_delivered: Delivered,
+    loss_round_delivered: Delivered,
+    app_limited: Delivered,
     max_bw: [Short; 2],
     bw_shortterm: Short,
     bw_latest: Short,
@@ -152,7 +168,6 @@ pub(crate) struct Bbr {
     prior_cwnd: Short,
     extra_acked: [Short; 2],
     extra_acked_delivered: Short,
-    bw_probe_up_acked: Short,
     probe_up_acked_per_inc: Short,
     lost_in_round: Short,
     lost_in_last_round: Short,
@@ -161,16 +176,15 @@ pub(crate) struct Bbr {
     probe_rtt_min_delay: u16,
     min_rtt_stamp: u16,
     probe_rtt_min_stamp: u16,
-    probe_rtt_done: u16,
-    cycle_stamp: u16,
     extra_acked_start: u16,
     flags: Flags,
-    /// BBR.bw_probe_wait beyond 2 s, in units of 4 ms.
-    bw_probe_wait: u8,
+    /// What only the state at hand has use for, and sets when it begins. In Down and Cruise: BBR.cycle_stamp; in ProbeRTT:
+    /// BBR.probe_rtt_done_stamp; in Refill and Up: BBR.bw_probe_up_acks, as a [`Short`].
+    of_state: u16,
+    /// The same. In Down and Cruise: BBR.bw_probe_wait beyond 2 s, in units of 4 ms; in Refill and Up: BBR.bw_probe_up_rounds; in
+    /// Drain: how many rounds it has lasted.
+    count_of_state: u8,
     rounds_since_probe_up: u8,
-    bw_probe_up_rounds: u8,
-    full_bw_count: u8,
-    drain_rounds: u8,
     extra_acked_rounds: u8,
     state: State,
     ack_phase: Phase,
@@ -205,11 +219,6 @@ fn volume(rate: u32, ms: u32) -> u32 {
 /// Octets per second.
 fn rate(octets: u32, ms: u32) -> u32 {
     (u64::from(octets) * 1000).checked_div(ms.into()).unwrap_or(0).min(u32::MAX.into()) as u32
-}
-
-/// `a` is not before `b`, of numbers that wrap.
-fn is_since(a: u32, b: u32) -> bool {
-    a.wrapping_sub(b) as i32 >= 0
 }
 
 /// A coarse clock, for what lasts seconds.
@@ -279,12 +288,12 @@ impl Bbr {
 
     fn reset_full_bw(&mut self, baseline: u32) {
         self.full_bw = Short::of(baseline);
-        self.full_bw_count = 0;
+        self.flags.set_full_bw_count(0);
         self.flags.set(Flags::FULL_BW_NOW, false);
     }
 
     fn start_round(&mut self, s: &Sample) {
-        self.next_round_delivered = s.delivered;
+        self.next_round_delivered = Delivered::of(s.delivered);
     }
 
     /// UpdateOnACK().
@@ -331,7 +340,7 @@ impl Bbr {
         if !self.flags.has(Flags::APP_LIMITED) {
             return false;
         }
-        if rs.is_some_and(|rs| is_since(rs.prior_delivered, self.app_limited)) {
+        if rs.is_some_and(|rs| Delivered::of(rs.prior_delivered).ge(self.app_limited)) {
             self.flags.set(Flags::APP_LIMITED, false);
             return false;
         }
@@ -341,7 +350,7 @@ impl Bbr {
 
     /// MarkConnectionAppLimited(): there is nothing to send, though the window has room.
     pub(super) fn mark_app_limited(&mut self, delivered: u32, in_flight: u32) {
-        self.app_limited = delivered.wrapping_add(in_flight.max(1));
+        self.app_limited = Delivered::of(delivered.wrapping_add(in_flight.max(1)));
         self.flags.set(Flags::APP_LIMITED, true);
     }
 
@@ -354,16 +363,16 @@ impl Bbr {
     fn update_latest_delivery_signals(&mut self, rs: &RateSample, s: &Sample, bw: u32) -> bool {
         self.bw_latest = Short::of(self.bw_latest.get().max(bw));
         self.inflight_latest = Short::of(self.inflight_latest.get().max(rs.delivered));
-        let start = is_since(rs.prior_delivered, self.loss_round_delivered);
+        let start = Delivered::of(rs.prior_delivered).ge(self.loss_round_delivered);
         if start {
-            self.loss_round_delivered = s.delivered;
+            self.loss_round_delivered = Delivered::of(s.delivered);
         }
         start
     }
 
     /// UpdateRound().
     fn update_round(&mut self, rs: &RateSample, s: &Sample) -> bool {
-        let start = is_since(rs.prior_delivered, self.next_round_delivered);
+        let start = Delivered::of(rs.prior_delivered).ge(self.next_round_delivered);
         if start {
             self.start_round(s);
             self.rounds_since_probe_up = self.rounds_since_probe_up.saturating_add(1);
@@ -440,8 +449,9 @@ impl Bbr {
             self.reset_full_bw(bw);
             return;
         }
-        self.full_bw_count = self.full_bw_count.saturating_add(1);
-        if self.full_bw_count >= 3 {
+        let count = self.flags.full_bw_count() + 1;
+        self.flags.set_full_bw_count(count.min(3));
+        if count >= 3 {
             self.flags.set(Flags::FULL_BW_NOW | Flags::FULL_BW_REACHED, true);
         }
     }
@@ -461,7 +471,7 @@ impl Bbr {
         }
         if self.flags.has(Flags::FULL_BW_REACHED) {
             self.state = State::Drain;
-            self.drain_rounds = 0;
+            self.count_of_state = 0;
         }
     }
 
@@ -470,8 +480,8 @@ impl Bbr {
         if self.state != State::Drain {
             return;
         }
-        self.drain_rounds = self.drain_rounds.saturating_add(round_start.into());
-        if s.in_flight <= self.inflight(self.bw(), 100, io) || self.drain_rounds > 3 {
+        self.count_of_state = self.count_of_state.saturating_add(round_start.into());
+        if s.in_flight <= self.inflight(self.bw(), 100, io) || self.count_of_state > 3 {
             self.start_down(io, s);
         }
     }
@@ -503,8 +513,8 @@ impl Bbr {
         self.probe_up_acked_per_inc = Short::INFINITY;
         // PickProbeWait().
         self.rounds_since_probe_up = (io.random & 1) as u8;
-        self.bw_probe_wait = (io.random >> 8) as u8;
-        self.cycle_stamp = s.now as u16;
+        self.count_of_state = (io.random >> 8) as u8;
+        self.of_state = s.now as u16;
         self.ack_phase = Phase::Stopping;
         self.start_round(s);
         self.state = State::Down;
@@ -512,8 +522,8 @@ impl Bbr {
 
     fn start_refill(&mut self, s: &Sample) {
         self.reset_shortterm_model();
-        self.bw_probe_up_rounds = 0;
-        self.bw_probe_up_acked = Short::default();
+        self.count_of_state = 0;
+        self.of_state = Short::default().bits();
         self.flags.set(Flags::PROBE_PRECAUTIONARY, false);
         self.ack_phase = Phase::Refilling;
         self.start_round(s);
@@ -530,8 +540,8 @@ impl Bbr {
 
     /// RaiseInflightLongtermSlope().
     fn raise_longterm_slope(&mut self, io: &Io) {
-        let growth = 1u32 << self.bw_probe_up_rounds.min(30);
-        self.bw_probe_up_rounds = self.bw_probe_up_rounds.saturating_add(1).min(30);
+        let growth = 1u32 << self.count_of_state.min(30);
+        self.count_of_state = self.count_of_state.saturating_add(1).min(30);
         self.probe_up_acked_per_inc = Short::of((io.cwnd / growth).max(io.mss));
     }
 
@@ -567,10 +577,10 @@ impl Bbr {
 
     /// IsTimeToProbeBW().
     fn is_time_to_probe(&self, io: &Io, s: &Sample) -> bool {
-        let elapsed = u32::from((s.now as u16).wrapping_sub(self.cycle_stamp));
+        let elapsed = u32::from((s.now as u16).wrapping_sub(self.of_state));
         let target = self.bdp_multiple(self.bw(), 100, io).min(io.cwnd);
         let rounds = target.checked_div(io.mss).unwrap_or(0).min(63);
-        elapsed > 2000 + 4 * u32::from(self.bw_probe_wait) || u32::from(self.rounds_since_probe_up) >= rounds
+        elapsed > 2000 + 4 * u32::from(self.count_of_state) || u32::from(self.rounds_since_probe_up) >= rounds
     }
 
     /// C.is_cwnd_limited.
@@ -635,9 +645,9 @@ impl Bbr {
             return;
         }
         let per_inc = self.probe_up_acked_per_inc.get();
-        let acked = self.bw_probe_up_acked.get().saturating_add(s.newly_delivered);
+        let acked = Short::from_bits(self.of_state).get().saturating_add(s.newly_delivered);
         let steps = acked.checked_div(per_inc).unwrap_or(0);
-        self.bw_probe_up_acked = Short::of(acked.saturating_sub(steps.saturating_mul(per_inc)));
+        self.of_state = Short::of(acked.saturating_sub(steps.saturating_mul(per_inc))).bits();
         let longterm = self.inflight_longterm.get().saturating_add(steps.saturating_mul(io.mss));
         self.inflight_longterm = Short::of(longterm);
         if round_start {
@@ -680,7 +690,7 @@ impl Bbr {
         }
         // NoteLoss().
         if !self.flags.has(Flags::LOSS_IN_ROUND) {
-            self.loss_round_delivered = s.delivered;
+            self.loss_round_delivered = Delivered::of(s.delivered);
             self.save_upon_loss(io);
         }
         self.flags.set(Flags::LOSS_IN_ROUND, true);
@@ -810,7 +820,7 @@ impl Bbr {
         self.mark_app_limited(s.delivered, s.in_flight);
         if !self.flags.has(Flags::PROBE_RTT_TIMED) {
             if s.in_flight <= self.probe_rtt_cwnd(io) {
-                self.probe_rtt_done = (s.now as u16).wrapping_add(PROBE_RTT_DURATION);
+                self.of_state = (s.now as u16).wrapping_add(PROBE_RTT_DURATION);
                 self.flags.set(Flags::PROBE_RTT_TIMED, true);
                 self.flags.set(Flags::PROBE_RTT_ROUND_DONE, false);
                 self.start_round(s);
@@ -828,7 +838,7 @@ impl Bbr {
 
     /// CheckProbeRTTDone(), ExitProbeRTT().
     fn check_probe_rtt_done(&mut self, io: &mut Io, s: &Sample, confirmed: bool) {
-        let over = confirmed || (s.now as u16).wrapping_sub(self.probe_rtt_done) as i16 > 0;
+        let over = confirmed || (s.now as u16).wrapping_sub(self.of_state) as i16 > 0;
         if !self.flags.has(Flags::PROBE_RTT_TIMED) || !over {
             return;
         }

@@ -2,6 +2,7 @@
 
 use super::super::log::SendLog;
 use super::*;
+use crate::wire::Coarse;
 use proptest::collection::vec;
 
 #[derive(Clone, Copy, Debug)]
@@ -58,9 +59,10 @@ proptest! {
                 }
                 Step::Ack(count) => {
                     let count = usize::from(count).min(flight.len());
-                    if let Some(last) = flight.drain(..count).next_back() {
+                    let last = flight.drain(..count).next_back();
+                    if let Some(last) = last {
                         delivered += 100 * count as u32;
-                        log.on_acked(last.end);
+                        log.on_acked(last.end, flight.is_empty());
                     }
                 }
                 Step::Wait(ms) => {
@@ -83,7 +85,7 @@ proptest! {
                     prop_assert!(known.next.ge(next));
                 }
                 if let Some((time, prior)) = log.state_when_sent(seg.end) {
-                    prop_assert!(states.iter().any(|state| state.0.le(seg.end) && (state.1, state.2) == (time, prior)));
+                    prop_assert!(states.iter().any(|state| state.0.le(seg.end) && (state.1, Coarse::of(state.2)) == (time, prior)));
                 }
             }
             prop_assert_eq!(log.last_sent(), flight.last().map(|seg| seg.first));
