@@ -61,6 +61,7 @@
 #define LWIP_TCP_RUST_BBR          SIM_RUST_PACING
 #define LWIP_TCP_RUST_CWV          1
 #define LWIP_TCP_RUST_ECN          1
+#define LWIP_TCP_RUST_PMTU         1
 #define LWIP_TCP_RUST_HYSTART      SIM_RUST_HYSTART
 #define MEMP_NUM_SYS_TIMEOUT       (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 1)
 #endif

@@ -14,16 +14,18 @@ use crate::units::Nanos;
 /// A property: its name, and whether it is one of `tcp`'s.
 type Property = fn(&Libraries, &Tcp) -> Result<()>;
 
-const PROPERTIES: [(&str, Property); 7] = [
+const PROPERTIES: [(&str, Property); 8] = [
     ("the same seed gives the same packets, another seed others", repeats),
     ("no loss, no retransmission", clean_path),
     ("every byte arrives once and right, whatever the path does", any_path),
     ("every byte is right in long runs with loss", long_runs),
     ("every byte arrives after an outage", outage),
     (HYSTART, hystart),
+    (BLACK_HOLE, black_hole),
     (FIGURES, reference),
 ];
 const HYSTART: &str = "HyStart++ loses at most two thirds of what slow start loses without it";
+const BLACK_HOLE: &str = "a path that loses long packets costs seconds, and is found out when it is none any more";
 const FIGURES: &str = "DESIGN.md's figures are met";
 
 /// Checks all properties of all `tcps`; false if one does not hold.
@@ -31,7 +33,9 @@ pub fn check(libraries: &Libraries, tcps: &[Tcp]) -> bool {
     let mut good = true;
     for tcp in tcps {
         for (name, property) in PROPERTIES {
-            if (name == FIGURES && reference_of(tcp).is_none()) || (name == HYSTART && tcp.stack != "rust") {
+            if (name == FIGURES && reference_of(tcp).is_none())
+                || ([HYSTART, BLACK_HOLE].contains(&name) && tcp.stack != "rust")
+            {
                 continue;
             }
             match property(libraries, tcp) {
@@ -179,6 +183,32 @@ fn hystart(libraries: &Libraries, tcp: &Tcp) -> Result<()> {
             let (with, without) = (lost(&tcp.stack)?, lost("rust-no-hystart")?);
             ensure!(with * 3 <= without * 2, "{control}, a queue of {queue}: {with} lost with it, {without} without");
         }
+    }
+    Ok(())
+}
+
+/// From the beginning or in the middle, for ever or for a minute, with every congestion controller, and with other losses too.
+fn black_hole(libraries: &Libraries, tcp: &Tcp) -> Result<()> {
+    const BYTES: u64 = 3_000_000;
+    for control in ["newreno", "cubic", "bbr"] {
+        let tcp = Tcp { stack: tcp.stack.clone(), congestion_control: Some(control.to_owned()) };
+        for (seed, (from, mtu)) in (1..).zip([(0, 600), (0, 1000), (0, 1400), (700, 600), (700, 1000), (700, 1400)]) {
+            // Without the hole it takes 2.6 s, and with the losses 8; what a loss costs is the more the shorter segments are.
+            for (loss, seconds) in [(Loss::None, 15), (Loss::Random(0.01), 45)] {
+                let mut scenario = limited(&tcp, BYTES, seed);
+                scenario.forward.loss = loss;
+                scenario.forward.mtu = vec![(Nanos::from_millis(from), mtu)];
+                scenario.duration = Nanos::from_secs(seconds);
+                arrives(libraries, &scenario)?;
+            }
+        }
+        // Most of the time the path is whole.
+        let mut scenario = base(&[&tcp]);
+        scenario.forward.mtu = vec![(Nanos::from_secs(5), 1000), (Nanos::from_secs(60), 1500)];
+        scenario.duration = Nanos::from_secs(900);
+        let (outcome, _) = run(libraries, &scenario)?;
+        let got = outcome.flows[0].goodput_percent;
+        ensure!(got > 85.0, "{control}: {got:.1} % of the link in 15 minutes, of which one had a hole");
     }
     Ok(())
 }

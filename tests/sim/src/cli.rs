@@ -12,6 +12,10 @@ fn rate_step(text: &str) -> Result<(Nanos, u64), String> {
     parse_at(text, parse_rate)
 }
 
+fn mtu(text: &str) -> Result<(Nanos, usize), String> {
+    parse_at(text, |bytes| bytes.parse().map_err(|_| format!("not a number of bytes: {bytes}")))
+}
+
 fn outage(text: &str) -> Result<(Nanos, Nanos), String> {
     parse_at(text, parse_time)
 }
@@ -147,6 +151,9 @@ pub struct PathArgs {
     /// Times in which nothing gets through, either way: 10s:5s is from 10 s for 5 s.
     #[arg(long, value_delimiter = ',', value_parser = outage, value_name = "AT:TIME,…")]
     pub outage: Vec<(Nanos, Nanos)>,
+    /// Black hole: from some time on, longer IP packets of the data's direction vanish: 2s:1000,60s:1500.
+    #[arg(long, value_delimiter = ',', value_parser = mtu, value_name = "AT:BYTES,…")]
+    pub mtu: Vec<(Nanos, usize)>,
     /// Of so many acknowledgments in a row only the last goes on.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub ack_thinning: u32,
@@ -181,6 +188,7 @@ impl PathArgs {
             ecn_mark: self.ecn_mark,
             loss: self.bursts.clone().unwrap_or_else(|| random(loss)),
             drop_nth: self.drop.clone(),
+            mtu: self.mtu.clone(),
             reorder: self.reorder,
             ..self.either()
         }

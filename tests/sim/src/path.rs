@@ -63,6 +63,8 @@ pub struct LinkSpec {
     pub corrupt: f64,
     /// From when for how long the wire carries nothing.
     pub outages: Vec<(Nanos, Nanos)>,
+    /// From when on which packets are too long, in bytes: the wire loses them, and nobody says so.
+    pub mtu: Vec<(Nanos, usize)>,
     /// Of so many pure ACKs in a row only the last goes on; 0 and 1: all do.
     pub ack_thinning: u32,
     /// How long an ACK waits at most for those that replace it.
@@ -88,6 +90,7 @@ impl Default for LinkSpec {
             duplicate: 0.0,
             corrupt: 0.0,
             outages: Vec::new(),
+            mtu: Vec::new(),
             ack_thinning: 0,
             ack_hold: Nanos::from_millis(10),
             compression: Nanos(0),
@@ -120,6 +123,10 @@ impl LinkSpec {
 
     fn is_out(&self, at: Nanos) -> bool {
         self.outages.iter().any(|&(from, length)| at >= from && at < from.plus(length))
+    }
+
+    fn is_too_long(&self, at: Nanos, len: usize) -> bool {
+        self.mtu.iter().rfind(|&&(from, _)| at >= from).is_some_and(|&(_, mtu)| len > mtu)
     }
 }
 
@@ -306,7 +313,7 @@ impl Link {
                 self.loss_stream.chance(if self.bad_state { in_bad } else { in_good })
             }
         };
-        chosen || unlucky || self.spec.is_out(departure)
+        chosen || unlucky || self.spec.is_out(departure) || self.spec.is_too_long(departure, packet.data.len())
     }
 
     fn onto_wire(&mut self, departure: Nanos, mut packet: Packet) {
@@ -403,6 +410,19 @@ mod tests {
             link.send(Nanos(0), packet(1250, 1210));
         }
         assert_eq!((link.counts.wire_losses, link.arrivals.len()), (2, 3));
+    }
+
+    #[test]
+    fn a_black_hole_loses_what_is_too_long() {
+        let spec = LinkSpec { mtu: vec![(Nanos::from_millis(2), 1000), (Nanos::from_millis(4), 1250)], ..plain() };
+        let mut link = Link::new(spec, 1, 0);
+        for _ in 0..5 {
+            link.send(Nanos(0), packet(1250, 1210));
+        }
+        assert_eq!((link.counts.wire_losses, link.arrivals.len()), (2, 3));
+        assert!(
+            !link.spec.is_too_long(Nanos::from_millis(3), 1000) && link.spec.is_too_long(Nanos::from_millis(3), 1001)
+        );
     }
 
     #[test]

@@ -264,6 +264,19 @@ fn icmp_saves_a_timeout() {
     sender.bench.finish(sender.id);
 }
 
+/// What nd6 or a new MTU of the interface says is no more believed than ICMP is, and is no reason to go below what IPv4 can rely on.
+#[test]
+fn what_lwip_was_told_is_a_hint_too() {
+    for (told, mss) in [(MSS, MSS), (1000, 1000), (100, 536)] {
+        let mut sender = Sender::new(0);
+        sender.write(usize::from(MSS));
+        sender.send_one();
+        on_timeout(sender.pcb(), MSS, told);
+        assert_eq!(sender.pcb().mss(), mss);
+        sender.bench.finish(sender.id);
+    }
+}
+
 proptest! {
     /// Any path, which changes at any time: every octet arrives once and in order, the MSS never leaves its bounds, and on a path
     /// that stays as it is the search ends at what the path takes, but for a step.
