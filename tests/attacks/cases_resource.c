@@ -3,6 +3,9 @@
 
 #include "attacks.h"
 #include "lwip/priv/tcp_priv.h"
+#if LWIP_TCP_RUST_USER_TIMEOUT && defined(TEST_RUST)
+#include "lwip_tcp_rust.h"
+#endif
 
 static struct app app, many[MEMP_NUM_TCP_PCB + 8];
 static struct peer p, q;
@@ -251,6 +254,46 @@ static void sockstress_zero_window_silent(void)
   EXPECT(bad == NULL, "%s", bad);
 }
 
+#if LWIP_TCP_RUST_USER_TIMEOUT && defined(TEST_RUST)
+/* With a user timeout (RFC 5482) neither holds a connection for longer than the application has said. */
+static void user_timeout_ends_it(void)
+{
+  enum { TIMEOUT = 60 * 1000 };
+  unsigned answers, ms;
+  app_listen(80, &app, 1);
+  for (answers = 0; answers < 2; answers++) {
+    struct usage before;
+    const char *bad;
+    usage_take(&before);
+    app_accepted = 0;
+    peer_init(&p, PEER_ADDR, (u16_t)(5000 + answers), 80);
+    peer_open(&p);
+    peer_collect(&p, NULL);
+    EXPECT(app.pcb != NULL, "connection");
+    app.err = ERR_OK;
+    EXPECT(lwip_tcp_rust_set_user_timeout(app.pcb, TIMEOUT) == ERR_OK, "set_user_timeout");
+    /* An idle connection waits for nothing. */
+    vnet_run(2 * TIMEOUT);
+    EXPECT(app.pcb != NULL, "an idle connection was given up");
+    p.wnd = 0;
+    peer_segment(&p, TCP_ACK, p.seq, p.ack, NULL, 0);
+    EXPECT(tcp_write(app.pcb, data, 4000, TCP_WRITE_FLAG_COPY) == ERR_OK, "tcp_write");
+    tcp_output(app.pcb);
+    for (ms = 0; ms < 2 * TIMEOUT && app.pcb != NULL; ms += 1000) {
+      vnet_run(1000);
+      vnet_drop_captured();
+      if (answers && app.pcb != NULL) {
+        peer_segment(&p, TCP_ACK, p.seq, p.ack, NULL, 0);
+      }
+    }
+    EXPECT(app.pcb == NULL && app.err == ERR_ABRT, "the user timeout has not ended it");
+    EXPECT(ms >= TIMEOUT && ms <= TIMEOUT + 1000, "given up after %u ms", ms);
+    bad = usage_compare(&before);
+    EXPECT(bad == NULL, "%s", bad);
+  }
+}
+#endif
+
 /* All PCBs held that way: a connection of higher priority still gets one. */
 static void sockstress_pool_held(void)
 {
@@ -434,6 +477,9 @@ const struct attack_case cases_resource[] = {
   CASE(dupack_spoofing),
   CASE(sockstress_zero_window),
   CASE(sockstress_zero_window_silent),
+#if LWIP_TCP_RUST_USER_TIMEOUT && defined(TEST_RUST)
+  CASE(user_timeout_ends_it),
+#endif
   CASE(sockstress_pool_held),
   CASE(syn_flood),
   CASE(time_wait_exhaustion),
