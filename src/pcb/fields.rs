@@ -428,7 +428,7 @@ beside! {
 
 /// The room beside a PCB is bounded, with 32-bit pointers: 64 octets each without options of our own, 256 with all of them (268 for now).
 const _: () = {
-    let most = if cfg!(fine_timers) { 268 } else { 64 };
+    let most = if cfg!(fine_timers) { 268 } else { 64 + if cfg!(path_mtu) { 8 } else { 0 } };
     // Five pointers, and what their alignment costs.
     let wider = if size_of::<usize>() > 4 { 40 } else { 0 };
     assert!(size_of::<table::Entry>() <= most + wider);
