@@ -104,10 +104,21 @@
 #define TCP_DEFAULT_LISTEN_BACKLOG 128
 #define LWIP_TCP_KEEPALIVE 1
 
-/* The Rust core's own, which C's TCP does not know: deadlines in milliseconds, SACKs used by the sender, losses told by time. */
+/*
+ * The Rust core's own, which C's TCP does not know: deadlines in milliseconds, SACKs used by the sender, losses told by time, and the
+ * congestion controls of which a program may choose. CUBIC is what other hosts have. ECN is asked for, as the paths of today allow.
+ */
 #define LWIP_TCP_RUST_FINE_TIMERS 1
 #define LWIP_TCP_RUST_SACK 1
 #define LWIP_TCP_RUST_RACK 1
+#define LWIP_TCP_RUST_PACING 1
+#define LWIP_TCP_RUST_CUBIC 1
+#define LWIP_TCP_RUST_BBR 1
+#define LWIP_TCP_RUST_CC_DEFAULT 1
+#define LWIP_TCP_RUST_HYSTART 1
+#define LWIP_TCP_RUST_CWV 1
+#define LWIP_TCP_RUST_IW10 1
+#define LWIP_TCP_RUST_ECN 1
 
 /* Counters, 32 bits wide. */
 #define LWIP_STATS 1

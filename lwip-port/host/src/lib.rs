@@ -15,6 +15,6 @@ mod tcp;
 
 pub use datagram::{Protocol, RawSocket, UdpSocket};
 pub use engine::{Engine, Handle, Stack};
-pub use ffi::{AddressState, InterfaceState, Keepalive, TcpInfo, TcpState};
+pub use ffi::{AddressState, CongestionControl, InterfaceState, Keepalive, TcpInfo, TcpState};
 pub use interface::{Interface, InterfaceConfig};
 pub use tcp::{Incoming, OwnedReadHalf, OwnedWriteHalf, TcpListener, TcpStream};

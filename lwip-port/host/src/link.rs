@@ -1,7 +1,7 @@
 //! A link emulator: loss, delay and the like, as middleware around any device.
 //!
 //! What one direction does to a frame, in the order in which a real path would: it is too long for the path; it waits in a
-//! queue for its turn on a link of some rate; it is lost; one octet of it is changed; it takes its time; it arrives twice; others
+//! queue for its turn on a link of some rate; it is lost; it is marked (ECN); one octet of it is changed; it takes its time; it arrives twice; others
 //! overtake it. Everything random comes from one seed, and time from a [`Clock`], so that in virtual time the same calls have the
 //! same result.
 //!
@@ -22,6 +22,7 @@
 
 mod clock;
 mod counters;
+mod ecn;
 mod path;
 #[cfg(test)]
 mod tests;
@@ -81,6 +82,9 @@ pub enum Rate {
 pub struct Impairments {
     /// How probably a frame is lost.
     pub loss: Chance,
+    /// How probably a router marks it instead of losing it, if it is an IP packet whose ends know of explicit congestion
+    /// notification (RFC 3168 5). Others pass as they are.
+    pub marking: Chance,
     /// How probably one of its octets is changed, wherever it is, the header of the link included.
     pub corruption: Chance,
     /// How probably it arrives twice.
@@ -103,6 +107,7 @@ impl Impairments {
     /// A perfect wire. Its queue holds 100 frames once it has a rate.
     pub const NONE: Self = Self {
         loss: Chance::NEVER,
+        marking: Chance::NEVER,
         corruption: Chance::NEVER,
         duplication: Chance::NEVER,
         reordering: Chance::NEVER,
@@ -149,12 +154,13 @@ impl<D: Device, C: Clock> Link<D, C> {
     pub fn with_clock(device: D, sending: Impairments, receiving: Impairments, seed: u64, clock: C) -> Self {
         let counters = Arc::<LinkCounters>::default();
         let now = clock.now();
+        let medium = device.capabilities().medium;
         Self {
             device,
             clock,
             // Two directions with the same numbers would lose the same frames.
-            sending: Path::new(sending, seed, now),
-            receiving: Path::new(receiving, seed ^ 0x9e37_79b9_7f4a_7c15, now),
+            sending: Path::new(sending, medium, seed, now),
+            receiving: Path::new(receiving, medium, seed ^ 0x9e37_79b9_7f4a_7c15, now),
             counters,
             scratch: Vec::new(),
         }

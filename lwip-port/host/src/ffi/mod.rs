@@ -34,4 +34,4 @@ pub use netif::{AddressState, InterfaceState};
 pub(crate) use registry::{Event, Id, next_id};
 pub(crate) use stack::{Lwip, Pools};
 pub(crate) use tcp::Error;
-pub use tcp::{Keepalive, TcpInfo, TcpState};
+pub use tcp::{CongestionControl, Keepalive, TcpInfo, TcpState};

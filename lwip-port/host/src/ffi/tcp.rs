@@ -146,6 +146,33 @@ pub struct TcpInfo {
     pub retransmissions: u32,
     /// Duplicate ACKs received.
     pub duplicate_acks: u32,
+    /// Octets that the peer has, and cannot acknowledge yet (RFC 2018).
+    pub sacked: u32,
+    /// Octets that are lost, and were not sent again yet.
+    pub lost: u32,
+    /// Reductions of `cwnd` that were needless, and undone.
+    pub spurious: u32,
+    /// The congestion control; none with C's TCP, which has a Reno of its own.
+    pub congestion_control: Option<CongestionControl>,
+    /// Octets per second that are sent at most; 0: as fast as ACKs come.
+    pub pacing_rate: u32,
+    /// With BBR, octets per second that the path delivers, as far as is known; else 0.
+    pub delivery_rate: u32,
+    /// Whether both sides have agreed on explicit congestion notification (RFC 3168).
+    pub ecn: bool,
+    /// Marks received, and marks of which the peer has told. Ends at 65535.
+    pub ecn_marks: u32,
+}
+
+/// Who says how much is sent at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CongestionControl {
+    /// RFC 5681, 6582.
+    NewReno,
+    /// RFC 9438.
+    Cubic,
+    /// BBR version 3 (draft-ietf-ccwg-bbr).
+    Bbr,
 }
 
 /// When a silent peer is asked whether it is still there (RFC 9293 3.8.4).
@@ -443,6 +470,24 @@ impl Lwip {
         Ok(())
     }
 
+    #[cfg(all(rust_tcp, not(doc)))]
+    pub(crate) fn tcp_set_congestion_control(&mut self, id: Id, which: CongestionControl) -> io::Result<()> {
+        use super::core_tcp::ffi::introspection as core;
+        let which = match which {
+            CongestionControl::NewReno => core::LWIP_TCP_RUST_CC_NEWRENO,
+            CongestionControl::Cubic => core::LWIP_TCP_RUST_CC_CUBIC,
+            CongestionControl::Bbr => core::LWIP_TCP_RUST_CC_BBR,
+        };
+        // The core's type of the PCB is generated from the same header.
+        Ok(check(core::lwip_tcp_rust_set_congestion_control(pcb(id)?.cast(), which))?)
+    }
+
+    #[cfg(not(all(rust_tcp, not(doc))))]
+    pub(crate) fn tcp_set_congestion_control(&mut self, id: Id, _which: CongestionControl) -> io::Result<()> {
+        pcb(id)?;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// What is known of a connection.
     pub(crate) fn tcp_info(&mut self, id: Id) -> Result<TcpInfo, Error> {
         let pcb = pcb(id)?;
@@ -484,6 +529,19 @@ unsafe fn describe(pcb: *const c::tcp_pcb) -> TcpInfo {
         segments_received: known.segments_received,
         retransmissions: known.retransmissions,
         duplicate_acks: known.duplicate_acks,
+        sacked: known.sacked,
+        lost: known.lost,
+        spurious: known.spurious,
+        congestion_control: match u8::try_from(known.congestion_control) {
+            Ok(core::LWIP_TCP_RUST_CC_NEWRENO) => Some(CongestionControl::NewReno),
+            Ok(core::LWIP_TCP_RUST_CC_CUBIC) => Some(CongestionControl::Cubic),
+            Ok(core::LWIP_TCP_RUST_CC_BBR) => Some(CongestionControl::Bbr),
+            _ => None,
+        },
+        pacing_rate: known.pacing_rate,
+        delivery_rate: known.delivery_rate,
+        ecn: known.options & core::LWIP_TCP_RUST_OPT_ECN != 0,
+        ecn_marks: known.ecn_marks,
     }
 }
 
@@ -510,6 +568,14 @@ unsafe fn describe(pcb: *const c::tcp_pcb) -> TcpInfo {
         segments_received: 0,
         retransmissions: 0,
         duplicate_acks: pcb.dupacks.into(),
+        sacked: 0,
+        lost: 0,
+        spurious: 0,
+        congestion_control: None,
+        pacing_rate: 0,
+        delivery_rate: 0,
+        ecn: false,
+        ecn_marks: 0,
     }
 }
 

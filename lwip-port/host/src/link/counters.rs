@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct PathCounters {
     offered: AtomicU64,
     lost: AtomicU64,
+    marked: AtomicU64,
     corrupted: AtomicU64,
     duplicated: AtomicU64,
     reordered: AtomicU64,
@@ -22,6 +23,8 @@ pub struct PathCounts {
     pub offered: u64,
     /// Lost by [`loss`](super::Impairments::loss).
     pub lost: u64,
+    /// Marked by [`marking`](super::Impairments::marking).
+    pub marked: u64,
     /// Of which one octet was changed.
     pub corrupted: u64,
     /// Copies that were added.
@@ -64,15 +67,16 @@ macro_rules! count {
 }
 
 impl PathCounters {
-    count!(offered offered, loss lost, corruption corrupted, duplicate duplicated, reordering reordered, oversize oversized,
+    count!(offered offered, loss lost, mark marked, corruption corrupted, duplicate duplicated, reordering reordered, oversize oversized,
         overflow overflowed);
 
     fn read(&self) -> PathCounts {
-        let Self { offered, lost, corrupted, duplicated, reordered, oversized, overflowed } = self;
+        let Self { offered, lost, marked, corrupted, duplicated, reordered, oversized, overflowed } = self;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         PathCounts {
             offered: read(offered),
             lost: read(lost),
+            marked: read(marked),
             corrupted: read(corrupted),
             duplicated: read(duplicated),
             reordered: read(reordered),
@@ -84,10 +88,11 @@ impl PathCounters {
 
 impl fmt::Display for PathCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { offered, lost, corrupted, duplicated, reordered, oversized, overflowed } = *self;
+        let Self { offered, lost, marked, corrupted, duplicated, reordered, oversized, overflowed } = *self;
         write!(f, "{offered} frames")?;
         let parts = [
             (lost, "lost"),
+            (marked, "marked"),
             (corrupted, "corrupted"),
             (duplicated, "duplicated"),
             (reordered, "reordered"),

@@ -7,7 +7,8 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use super::counters::PathCounters;
-use super::{Chance, Impairments, Rate};
+use super::{Chance, Impairments, Rate, ecn};
+use crate::device::Medium;
 
 /// How many frames overtake one at most.
 pub(super) const OVERTAKERS: u8 = 3;
@@ -44,6 +45,7 @@ struct Overtaken {
 
 pub(super) struct Path {
     impairments: Impairments,
+    medium: Medium,
     perfect: bool,
     random: SmallRng,
     bucket: Bucket,
@@ -98,9 +100,10 @@ impl Bucket {
 }
 
 impl Path {
-    pub(super) fn new(impairments: Impairments, seed: u64, now: Instant) -> Self {
+    pub(super) fn new(impairments: Impairments, medium: Medium, seed: u64, now: Instant) -> Self {
         Self {
             impairments,
+            medium,
             perfect: impairments.is_none(),
             random: SmallRng::seed_from_u64(seed),
             bucket: Bucket { full: now, waiting: VecDeque::new() },
@@ -127,7 +130,8 @@ impl Path {
         if self.perfect {
             return Outcome::Through;
         }
-        let Impairments { loss, corruption, duplication, reordering, size_limit, rate, queue, .. } = self.impairments;
+        let Impairments { loss, marking, corruption, duplication, reordering, size_limit, rate, queue, .. } =
+            self.impairments;
         if size_limit.is_some_and(|limit| frame.len() > limit) {
             counters.oversize();
             return Outcome::Lost;
@@ -144,6 +148,9 @@ impl Path {
         if self.happens(loss) {
             counters.loss();
             return Outcome::Lost;
+        }
+        if self.happens(marking) && ecn::mark(frame, self.medium) {
+            counters.mark();
         }
         if self.happens(corruption) && self.corrupt(frame) {
             counters.corruption();

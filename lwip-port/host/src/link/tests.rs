@@ -96,13 +96,13 @@ fn rate() -> impl Strategy<Value = Option<Rate>> {
 
 prop_compose! {
     fn impairments()(
-        (loss, corruption, duplication, reordering) in (chance(), chance(), chance(), chance()),
+        (loss, marking, corruption, duplication, reordering) in (chance(), chance(), chance(), chance(), chance()),
         (delay, jitter) in (milliseconds(50), milliseconds(20)),
         size_limit in prop::option::of(4_usize..1500),
         rate in rate(),
         queue in 0_usize..50,
     ) -> Impairments {
-        Impairments { loss, corruption, duplication, reordering, delay, jitter, size_limit, rate, queue }
+        Impairments { loss, marking, corruption, duplication, reordering, delay, jitter, size_limit, rate, queue }
     }
 }
 

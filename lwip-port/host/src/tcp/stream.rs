@@ -1,6 +1,6 @@
 use super::shared::{Shared, Tell};
 use crate::engine::{Command, Core, Handle};
-use crate::ffi::{Id, Keepalive, TcpInfo, next_id};
+use crate::ffi::{CongestionControl, Id, Keepalive, TcpInfo, next_id};
 use crate::sync::{block_for, block_on, lock};
 use bytes::Bytes;
 use std::future::poll_fn;
@@ -289,6 +289,14 @@ impl TcpStream {
     /// See [`nodelay`](Self::nodelay).
     pub fn set_keepalive(&self, keepalive: Option<Keepalive>) -> io::Result<()> {
         self.ask(move |core, id| Ok(core.lwip.tcp_set_keepalive(id, keepalive)?))
+    }
+
+    /// Chooses who says how much is sent at once, whatever was sent so far. A new connection has CUBIC.
+    ///
+    /// # Errors
+    /// See [`nodelay`](Self::nodelay); `Unsupported` with C's TCP (`LWIP_USE_RUST_TCP=OFF`).
+    pub fn set_congestion_control(&self, which: CongestionControl) -> io::Result<()> {
+        self.ask(move |core, id| core.lwip.tcp_set_congestion_control(id, which))
     }
 
     /// What is known of the connection: its round-trip time, windows, counters.

@@ -125,6 +125,10 @@ pub struct LinkOptions {
     #[arg(long, global = true, value_name = "PERCENT", value_parser = chance, default_value = "0", hide_default_value = true)]
     pub drop_chance: Chance,
 
+    /// How many packets of connections that know of ECN are marked: congestion experienced
+    #[arg(long, global = true, value_name = "PERCENT", value_parser = chance, default_value = "0", hide_default_value = true)]
+    pub mark_chance: Chance,
+
     /// In how many frames one octet is changed
     #[arg(long, global = true, value_name = "PERCENT", value_parser = chance, default_value = "0", hide_default_value = true)]
     pub corrupt_chance: Chance,
@@ -375,6 +379,7 @@ impl LinkOptions {
     pub fn impairments(&self) -> (Impairments, Impairments) {
         let all = Impairments {
             loss: self.drop_chance,
+            marking: self.mark_chance,
             corruption: self.corrupt_chance,
             duplication: self.duplicate_chance,
             reordering: self.reorder_chance,
