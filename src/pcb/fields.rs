@@ -19,6 +19,8 @@ use crate::components::{
 use crate::ffi::Wnd;
 use crate::ffi::bindings as c;
 use crate::ffi::ip::Addr;
+#[cfg(any(rack, ecn))]
+use crate::wire::Coarse;
 use crate::wire::SeqNum;
 use core::ffi::c_void;
 use core::marker::PhantomData;
@@ -227,6 +229,8 @@ macro_rules! beside {
             $($( #[cfg $cfg] $(#[$meta])* pub(super) $field: $ty, )*)*
             /// The bucket of the demultiplexing index that this PCB is in, counted from 1: it stands where padding would.
             pub(super) bucket: u16,
+            /// Booleans: see the table of them.
+            booleans: u8,
             pub(super) unsent_tail: *mut c::tcp_seg,
             pub(super) unacked_tail: *mut c::tcp_seg,
             #[cfg(sack_recovery)]
@@ -241,6 +245,7 @@ macro_rules! beside {
             pub(super) const NEW: Self = Self {
                 $($( #[cfg $cfg] $field: <$ty as Zero>::ZERO, )*)*
                 bucket: table::NONE,
+                booleans: 0,
                 unsent_tail: core::ptr::null_mut(),
                 unacked_tail: core::ptr::null_mut(),
                 #[cfg(sack_recovery)]
@@ -298,6 +303,10 @@ impl Zero for crate::components::rod::Timer {
 impl Zero for Short {
     const ZERO: Self = Self::ZERO;
 }
+#[cfg(any(rack, ecn))]
+impl Zero for Coarse {
+    const ZERO: Self = Self::ZERO;
+}
 impl Zero for SeqNum {
     const ZERO: Self = SeqNum::new(0);
 }
@@ -308,8 +317,6 @@ beside! {
         challenge_tick: u16, set_challenge_tick;
         /// Challenge ACKs sent in that second (RFC 5961 7).
         challenges: u8, set_challenges;
-        /// 1 if it was opened by tcp_connect.
-        active_open: u8, set_active_open;
         /// Initial send sequence number.
         iss: SeqNum, set_iss;
         /// Initial receive sequence number.
@@ -332,12 +339,8 @@ beside! {
     Rod if (all()) {
         /// RFC 6582: SND.NXT when the last recovery or timeout began,
         recover: SeqNum, set_recover;
-        /// and 1 until it is acknowledged: no new recovery begins before.
-        recovering: u8, set_recovering;
         /// The tick at which `ts_recent` was taken (RFC 7323 5.5).
         ts_recent_tick: u32, set_ts_recent_tick;
-        /// 1 after tcp_write failed for lack of memory, until the application hears that there is some again.
-        wants_memory: u8, set_wants_memory;
         /// Segments sent.
         segments_out: u32, set_segments_out;
         /// Of them, retransmissions.
@@ -380,8 +383,6 @@ beside! {
         undo_count: u16, set_undo_count;
         /// Reductions that turned out needless, and were undone.
         spurious: u8, set_spurious;
-        /// Segments that may be sent whatever cwnd says.
-        extra: u8, set_extra;
     }
     Rod if (all(sack_recovery, lwip_tcp_timestamps)) {
         /// When the first segment was sent again since (low 16 bits of the timestamp).
@@ -401,7 +402,7 @@ beside! {
         /// Marks received, and marks reported by the peer.
         ecn_marks: u16, set_ecn_marks;
         /// SND.NXT when the last one was answered.
-        ecn_end: SeqNum, set_ecn_end;
+        ecn_end: Coarse, set_ecn_end;
     }
     Rod if (rack) {
         /// RFC 8985 5.2: when, at the earliest, the latest sent segment of those that were delivered was sent (low 16 bits of the
@@ -418,17 +419,61 @@ beside! {
         /// and for how many recoveries it stays.
         reo_wnd_persist: u8, set_reo_wnd_persist;
         /// SND.NXT when a D-SACK last made it grow.
-        dsack_round: SeqNum, set_dsack_round;
+        dsack_round: Coarse, set_dsack_round;
         /// What is known so far: bits of its own.
         rack_flags: u8, set_rack_flags;
         /// RFC 8985 7.1: SND.NXT when the last loss probe was sent.
-        tlp_end: SeqNum, set_tlp_end;
+        tlp_end: Coarse, set_tlp_end;
     }
 }
 
-/// The room beside a PCB is bounded, with 32-bit pointers: 64 octets each without options of our own, 256 with all of them (268 for now).
+/// What is 0 or 1 has a bit each.
+macro_rules! booleans {
+    ($( $bit:literal $component:ident if $cfg:tt { $(#[$meta:meta])* $field:ident, $set:ident; } )*) => {$(
+        #[cfg $cfg]
+        impl Pcb<'_> {
+            $(#[$meta])*
+            #[inline]
+            pub(crate) fn $field(self) -> u8 {
+                // SAFETY: (live): its entry is in the table; (lock)
+                unsafe { (*self.entry.as_ptr()).beside.booleans >> $bit & 1 }
+            }
+        }
+        #[cfg $cfg]
+        impl Own<'_, $component> {
+            /// Sets the boolean of the same name.
+            #[inline]
+            pub(crate) fn $set(&self, value: u8) {
+                // SAFETY: as above.
+                let place = unsafe { &mut (*self.pcb.entry.as_ptr()).beside.booleans };
+                *place = if value == 0 { *place & !(1 << $bit) } else { *place | 1 << $bit };
+            }
+        }
+    )*};
+}
+
+booleans! {
+    0 ConnectionManagement if (all()) {
+        /// 1 if it was opened by tcp_connect.
+        active_open, set_active_open;
+    }
+    1 Rod if (all()) {
+        /// 1 until `recover` is acknowledged: no new recovery begins before.
+        recovering, set_recovering;
+    }
+    2 Rod if (all()) {
+        /// 1 after tcp_write failed for lack of memory, until the application hears that there is some again.
+        wants_memory, set_wants_memory;
+    }
+    3 Rod if (sack_recovery) {
+        /// 1 if a segment may be sent whatever cwnd says.
+        extra, set_extra;
+    }
+}
+
+/// The room beside a PCB is bounded, with 32-bit pointers: 64 octets each without options of our own, 256 with all of them.
 const _: () = {
-    let most = if cfg!(fine_timers) { 268 } else { 64 + if cfg!(path_mtu) { 8 } else { 0 } };
+    let most = if cfg!(any(fine_timers, path_mtu)) { 256 } else { 64 };
     // Five pointers, and what their alignment costs.
     let wider = if size_of::<usize>() > 4 { 40 } else { 0 };
     assert!(size_of::<table::Entry>() <= most + wider);
@@ -617,7 +662,7 @@ impl Own<'_, Rod> {
     }
 
     /// See [`SendLog::state_when_sent`].
-    pub(crate) fn state_when_sent(&self, end: SeqNum) -> Option<(u16, crate::wire::Coarse)> {
+    pub(crate) fn state_when_sent(&self, end: SeqNum) -> Option<(u16, Coarse)> {
         // SAFETY: as above.
         unsafe { (*self.log()).state_when_sent(end) }
     }

@@ -16,6 +16,7 @@ pub(crate) const IN_FLIGHT: u32 = {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Coarse<const SHIFT: u32 = IN_FLIGHT>(u16);
 
+#[allow(dead_code)] // each option has use for some of it
 impl<const SHIFT: u32> Coarse<SHIFT> {
     /// All octets of it are zero.
     pub(crate) const ZERO: Self = Self(0);

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-#[cfg(rack)]
+#[cfg(any(rack, ecn))]
 mod coarse;
 mod header;
 #[cfg(any(path_mtu_by_icmp, test))]
@@ -10,7 +10,7 @@ mod icmp;
 mod options;
 mod seq;
 
-#[cfg(rack)]
+#[cfg(any(rack, ecn))]
 pub(crate) use coarse::Coarse;
 #[cfg(bbr)]
 pub(crate) use coarse::IN_FLIGHT;

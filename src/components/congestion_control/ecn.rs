@@ -3,7 +3,7 @@
 
 use super::{own, trace};
 use crate::pcb::{Bit, Pcb, State};
-use crate::wire::{Flags, SeqNum};
+use crate::wire::{Coarse, Flags, SeqNum};
 
 /// Bits of `ecn`.
 struct Ecn;
@@ -96,7 +96,7 @@ pub(crate) fn on_ack(pcb: Pcb<'_>, flags: Flags, ack: SeqNum) {
     if !has(pcb, Ecn::ON) {
         return;
     }
-    if has(pcb, Ecn::WAITING) && ack.gt(pcb.ecn_end()) {
+    if has(pcb, Ecn::WAITING) && !pcb.ecn_end().ge(Coarse::of(ack.raw())) {
         set(pcb, Ecn::WAITING, false);
     }
     if !flags.has(Flags::ECE) || has(pcb, Ecn::WAITING) {
@@ -104,7 +104,7 @@ pub(crate) fn on_ack(pcb: Pcb<'_>, flags: Flags, ack: SeqNum) {
     }
     set(pcb, Ecn::WAITING, true);
     let cc = own(pcb);
-    cc.set_ecn_end(pcb.snd_nxt());
+    cc.set_ecn_end(Coarse::of(pcb.snd_nxt().raw()));
     cc.set_ecn_marks(pcb.ecn_marks().saturating_add(1));
     set(pcb, Ecn::REDUCED | Ecn::MARKED, true);
     // A loss of the same window has reduced it already.

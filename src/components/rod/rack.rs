@@ -39,6 +39,11 @@ fn set(rod: &Rod<'_>, flag: u8, on: bool) {
     rod.set_rack_flags(if on { rod.rack_flags() | flag } else { rod.rack_flags() & !flag });
 }
 
+/// `number` is not before `round`.
+fn is_since(number: SeqNum, round: Coarse) -> bool {
+    Coarse::of(number.raw()).ge(round)
+}
+
 fn now(pcb: Pcb<'_>) -> u16 {
     pcb.core().clock() as u16
 }
@@ -110,6 +115,10 @@ pub(super) fn on_delivery(pcb: Pcb<'_>, delivery: &Delivery, before: SeqNum) -> 
         Rate { delivered, ms: now(pcb).wrapping_sub(time), prior_delivered: pcb.delivered().wrapping_sub(delivered) }
     });
     rod.log_acked();
+    if has(pcb, Rack::DSACKED) && is_since(pcb.lastack(), pcb.dsack_round()) {
+        // 16 bits are not for ever.
+        set(&rod, Rack::DSACKED, false);
+    }
     rate
 }
 
@@ -136,8 +145,8 @@ pub(super) fn on_duplicate_reported(pcb: Pcb<'_>, ack: SeqNum, in_recovery: bool
         // What was taken for lost had only been overtaken.
         set(&rod, Rack::REORDERED, true);
     }
-    if !has(pcb, Rack::DSACKED) || ack.ge(pcb.dsack_round()) {
-        rod.set_dsack_round(pcb.snd_nxt());
+    if !has(pcb, Rack::DSACKED) || is_since(ack, pcb.dsack_round()) {
+        rod.set_dsack_round(Coarse::of(pcb.snd_nxt().raw()));
         rod.set_reo_wnd_steps(pcb.reo_wnd_steps().saturating_add(1));
         rod.set_reo_wnd_persist(PERSIST);
         set(&rod, Rack::DSACKED, true);
@@ -249,7 +258,7 @@ pub(crate) fn on_probe_timer(pcb: Pcb<'_>) {
         // Karn's algorithm.
         rod.set_rttest(0);
     }
-    rod.set_tlp_end(new.unwrap_or(pcb.snd_nxt()));
+    rod.set_tlp_end(Coarse::of(new.unwrap_or(pcb.snd_nxt()).raw()));
     set(&rod, Rack::PROBED, true);
     // The loss that recovery is about has been answered for already.
     set(&rod, Rack::PROBE_WAS_OLD, new.is_none() && !stuck);
@@ -270,12 +279,16 @@ pub(super) enum Probe {
 
 /// RFC 8985 7.4. `reported`: the end of what a D-SACK names; `again`: the ACK says nothing else than the one before it.
 pub(super) fn on_ack_of_probe(pcb: Pcb<'_>, ack: SeqNum, reported: Option<SeqNum>, again: bool) -> Probe {
-    if !has(pcb, Rack::PROBED) || ack.lt(pcb.tlp_end()) {
+    let (end, acked) = (pcb.tlp_end(), Coarse::of(ack.raw()));
+    if !has(pcb, Rack::PROBED) || !acked.ge(end) {
         return Probe::Silent;
     }
-    let result = if !has(pcb, Rack::PROBE_WAS_OLD) || reported == Some(pcb.tlp_end()) || again {
+    let result = if !has(pcb, Rack::PROBE_WAS_OLD)
+        || reported.map(|reported| Coarse::of(reported.raw())) == Some(end)
+        || again
+    {
         Probe::Needless
-    } else if ack.gt(pcb.tlp_end()) {
+    } else if acked != end {
         Probe::Repaired
     } else {
         // It may be that of the original or of the probe, until more comes.
