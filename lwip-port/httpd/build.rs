@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
 fn main() {
+    println!("cargo::rustc-check-cfg=cfg(rust_tcp)");
     for input in ["build.rs", "port"] {
         println!("cargo::rerun-if-changed={input}");
     }
-    println!("cargo::rerun-if-env-changed=LWIP_DIR");
+    for variable in ["LWIP_DIR", "LWIP_USE_RUST_TCP"] {
+        println!("cargo::rerun-if-env-changed={variable}");
+    }
     let here = PathBuf::from(required("CARGO_MANIFEST_DIR"));
     let out = PathBuf::from(required("OUT_DIR"));
     let root =
@@ -16,9 +19,13 @@ fn main() {
     let lwip = lwip(&root);
     // The port's own arch/cc.h comes before contrib's.
     let includes = [here.join("port"), lwip.join("contrib/ports/unix/port/include"), lwip.join("src/include")];
-    compile_c(&lwip, &includes);
+    let rust_tcp = uses_rust_tcp();
+    compile_c(&lwip, &includes, rust_tcp);
     bind(&here, &includes, &out);
-    build_core(&root, &lwip, &includes, &out);
+    if rust_tcp {
+        println!("cargo::rustc-cfg=rust_tcp");
+        build_core(&root, &lwip, &includes, &out);
+    }
 }
 
 /// Stops the build with one message that says what to do.
@@ -52,6 +59,14 @@ fn lwip(root: &Path) -> PathBuf {
         fail(&format!("{} is no lwIP folder: it has no src/include/lwip/tcp.h. Set LWIP_DIR", folder.display()));
     }
     folder
+}
+
+fn uses_rust_tcp() -> bool {
+    match env::var("LWIP_USE_RUST_TCP").unwrap_or_default().to_ascii_uppercase().as_str() {
+        "" | "ON" | "1" | "TRUE" | "YES" => true,
+        "OFF" | "0" | "FALSE" | "NO" => false,
+        other => fail(&format!("LWIP_USE_RUST_TCP is ON or OFF, not {other}")),
+    }
 }
 
 /// All of lwIP's core that the options can want; what they leave out is empty.
@@ -92,14 +107,16 @@ const SOURCES: [&str; 35] = [
     "api/sockets.c",
     "api/tcpip.c",
 ];
+const C_TCP: [&str; 3] = ["core/tcp.c", "core/tcp_in.c", "core/tcp_out.c"];
 /// Of lwIP's unix port: threads, and the TAP device.
 const PORT: [&str; 2] = ["sys_arch.c", "netif/tapif.c"];
 
-fn compile_c(lwip: &Path, includes: &[PathBuf]) {
+fn compile_c(lwip: &Path, includes: &[PathBuf], rust_tcp: bool) {
     let mut build = cc::Build::new();
     build.includes(includes).warnings(false).opt_level(2).cargo_metadata(false);
     build.define("_GNU_SOURCE", None);
-    for source in SOURCES {
+    let c_tcp = C_TCP.iter().filter(|_| !rust_tcp);
+    for source in SOURCES.iter().chain(c_tcp) {
         build.file(lwip.join("src").join(source));
     }
     for source in PORT {

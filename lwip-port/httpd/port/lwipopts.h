@@ -100,6 +100,7 @@
 
 #define LWIP_STATS 1
 #define LWIP_STATS_LARGE 1
+#define MIB2_STATS 1
 #define LWIP_STATS_DISPLAY 0
 
 #endif /* LWIP_HTTPD_LWIPOPTS_H */

@@ -18,5 +18,5 @@ mod bindings {
 }
 
 // Found by build.rs, not by Cargo.toml. lwIP's C calls it, too. rustdoc is not told where it is, and links nothing.
-#[cfg(not(doc))]
+#[cfg(all(rust_tcp, not(doc)))]
 extern crate lwip_tcp_rust as core_tcp;

@@ -115,7 +115,7 @@ impl Stack {
         all
     }
 
-    /// How many of lwIP's TCP connections (PCBs), sockets and segments are in use. What leaks shows here.
+    /// How many of lwIP's TCP connections (PCBs), sockets, segments and buffers are in use. What leaks shows here.
     pub fn in_use(self) -> InUse {
         let _lock = Lock::take(self);
         let used = |pool: c::memp_t| {
@@ -125,7 +125,29 @@ impl Stack {
                 all.get(pool as usize).and_then(|stats| stats.as_ref()).map_or(0, |stats| stats.used)
             }
         };
-        InUse { pcbs: used(c::MEMP_TCP_PCB), sockets: used(c::MEMP_NETCONN), segments: used(c::MEMP_TCP_SEG) }
+        let mut time_wait = 0;
+        // SAFETY: (lock). The list is lwIP's list of living PCBs.
+        unsafe {
+            let mut next = c::tcp_tw_pcbs.as_ref();
+            while let Some(pcb) = next {
+                time_wait += 1;
+                next = pcb.next.as_ref();
+            }
+        }
+        InUse {
+            pcbs: used(c::MEMP_TCP_PCB).saturating_sub(time_wait),
+            time_wait,
+            sockets: used(c::MEMP_NETCONN),
+            segments: used(c::MEMP_TCP_SEG),
+            buffers: used(c::MEMP_PBUF_POOL),
+        }
+    }
+
+    /// Segments that TCP has sent again since the start, of all connections (RFC 4022 tcpRetransSegs).
+    pub fn retransmissions(self) -> u32 {
+        let _lock = Lock::take(self);
+        // SAFETY: (lock). Static counters.
+        unsafe { c::lwip_stats.mib2.tcpretranssegs }
     }
 }
 
@@ -133,9 +155,13 @@ impl Stack {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct InUse {
+    /// Without those in TIME-WAIT, which end by themselves (RFC 9293 3.3.2).
     pub pcbs: usize,
+    pub time_wait: usize,
     pub sockets: usize,
     pub segments: usize,
+    /// Of the pool that frames are received into.
+    pub buffers: usize,
 }
 
 /// lwIP's core lock, given back when this is dropped.
@@ -180,7 +206,7 @@ pub struct Connection {
 impl Connection {
     /// # Safety
     /// (lock), and `pcb` is on one of lwIP's lists.
-    #[cfg(not(doc))]
+    #[cfg(all(rust_tcp, not(doc)))]
     unsafe fn of(pcb: &c::tcp_pcb) -> Option<Self> {
         use super::core_tcp::ffi::introspection as core_tcp;
         let mut known = core_tcp::lwip_tcp_rust_info::default();
@@ -206,13 +232,31 @@ impl Connection {
         })
     }
 
-    /// rustdoc does not know the core, see mod.rs.
+    /// What C's PCB tells; it counts nothing per connection. rustdoc does not know the core either, see mod.rs.
     ///
     /// # Safety
-    /// None.
-    #[cfg(doc)]
-    unsafe fn of(_pcb: &c::tcp_pcb) -> Option<Self> {
-        None
+    /// (lock), and `pcb` is on one of lwIP's lists.
+    #[cfg(not(all(rust_tcp, not(doc))))]
+    #[allow(clippy::unnecessary_wraps)] // As with the core.
+    unsafe fn of(pcb: &c::tcp_pcb) -> Option<Self> {
+        // RFC 6298's figures in C's scaled ticks of 500 ms (Van Jacobson 1988).
+        let ticks = |ticks: i16| u32::from(ticks.max(0).unsigned_abs()) * 500;
+        Some(Self {
+            local: SocketAddr::new(address::ip(&pcb.local_ip), pcb.local_port),
+            peer: SocketAddr::new(address::ip(&pcb.remote_ip), pcb.remote_port),
+            state: state_name(u8::try_from(pcb.state).unwrap_or(u8::MAX)),
+            srtt: ticks(pcb.sa) / 8,
+            rto: ticks(pcb.rto),
+            cwnd: pcb.cwnd,
+            ssthresh: pcb.ssthresh,
+            snd_wnd: pcb.snd_wnd,
+            rcv_wnd: pcb.rcv_wnd,
+            mss: pcb.mss.into(),
+            in_flight: pcb.snd_nxt.wrapping_sub(pcb.lastack),
+            bytes_acked: 0,
+            bytes_received: 0,
+            retransmissions: 0,
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What answers a request.
 
-use crate::ffi::stack::{Connection, Stack};
+use crate::ffi::stack::{Connection, InUse, Stack};
 use crate::files::{self, Entry, Found, Root};
 use crate::http::Status;
 use crate::http::range::{self, Asked};
@@ -13,18 +13,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// The page with the state of every connection, and the same as plain text.
 const STACK: &str = "/_stack";
 const STACK_TEXT: &str = "/_stack.txt";
+/// What of lwIP's pools is in use, for those who look for leaks.
+const POOLS: &str = "/_pools.txt";
 
 /// The answer to `request`, without regard to its method: HEAD's is cut off later.
 pub(super) fn answer(request: &Request, root: &Root, stack: Stack) -> Response {
     let path = request.target.split('?').next().unwrap_or_default();
     match path {
         STACK => page("Connections", &stack_table(&stack.connections())),
-        STACK_TEXT => {
-            let text = stack_text(&stack.connections());
-            Response::new(Status::Ok, Body::Octets(text.into())).field("Content-Type", "text/plain; charset=utf-8")
-        }
+        STACK_TEXT => text(stack_text(&stack.connections())),
+        POOLS => text(pools_text(stack)),
         _ => from_folder(request, path, root).unwrap_or_else(Response::of),
     }
+}
+
+fn text(text: String) -> Response {
+    Response::new(Status::Ok, Body::Octets(text.into())).field("Content-Type", "text/plain; charset=utf-8")
 }
 
 fn from_folder(request: &Request, path: &str, root: &Root) -> Result<Response, Status> {
@@ -178,6 +182,15 @@ fn stack_table(connections: &[Connection]) -> String {
     }
     html.push_str("</table>\n<p>Windows and buffers in octets. <a href=\"/_stack.txt\">As text</a></p>\n");
     html
+}
+
+fn pools_text(stack: Stack) -> String {
+    let InUse { pcbs, time_wait, sockets, segments, buffers } = stack.in_use();
+    let resent = stack.retransmissions();
+    format!(
+        "pcbs\t{pcbs}\nsockets\t{sockets}\nsegments\t{segments}\nbuffers\t{buffers}\n\
+         time_wait\t{time_wait}\nresent\t{resent}\n"
+    )
 }
 
 fn stack_text(connections: &[Connection]) -> String {
