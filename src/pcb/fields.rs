@@ -230,7 +230,7 @@ macro_rules! beside {
             /// The bucket of the demultiplexing index that this PCB is in, counted from 1: it stands where padding would.
             pub(super) bucket: u16,
             /// Booleans: see the table of them.
-            booleans: u8,
+            booleans: Booleans,
             pub(super) unsent_tail: *mut c::tcp_seg,
             pub(super) unacked_tail: *mut c::tcp_seg,
             #[cfg(sack_recovery)]
@@ -245,7 +245,7 @@ macro_rules! beside {
             pub(super) const NEW: Self = Self {
                 $($( #[cfg $cfg] $field: <$ty as Zero>::ZERO, )*)*
                 bucket: table::NONE,
-                booleans: 0,
+                booleans: Booleans::NEW,
                 unsent_tail: core::ptr::null_mut(),
                 unacked_tail: core::ptr::null_mut(),
                 #[cfg(sack_recovery)]
@@ -427,7 +427,43 @@ beside! {
     }
 }
 
-/// What is 0 or 1 has a bit each.
+/// What is 0 or 1: a bit each where the options leave no room, else an octet each, which takes less code. All zero is all 0.
+#[derive(Clone, Copy)]
+struct Booleans(#[cfg(fine_timers)] u8, #[cfg(not(fine_timers))] [u8; 3]);
+
+#[cfg(fine_timers)]
+impl Booleans {
+    const NEW: Self = Self(0);
+
+    #[inline]
+    fn get(self, bit: usize) -> u8 {
+        self.0 >> bit & 1
+    }
+
+    #[inline]
+    fn set(&mut self, bit: usize, value: u8) {
+        self.0 = if value == 0 { self.0 & !(1 << bit) } else { self.0 | 1 << bit };
+    }
+}
+
+#[cfg(not(fine_timers))]
+impl Booleans {
+    const NEW: Self = Self([0; 3]);
+
+    #[inline]
+    fn get(self, place: usize) -> u8 {
+        self.0.get(place).copied().unwrap_or_default()
+    }
+
+    #[inline]
+    fn set(&mut self, place: usize, value: u8) {
+        if let Some(own) = self.0.get_mut(place) {
+            *own = value;
+        }
+    }
+}
+
+/// Accessors of [`Booleans`].
 macro_rules! booleans {
     ($( $bit:literal $component:ident if $cfg:tt { $(#[$meta:meta])* $field:ident, $set:ident; } )*) => {$(
         #[cfg $cfg]
@@ -436,7 +472,7 @@ macro_rules! booleans {
             #[inline]
             pub(crate) fn $field(self) -> u8 {
                 // SAFETY: (live): its entry is in the table; (lock)
-                unsafe { (*self.entry.as_ptr()).beside.booleans >> $bit & 1 }
+                unsafe { (&raw const (*self.entry.as_ptr()).beside.booleans).read() }.get($bit)
             }
         }
         #[cfg $cfg]
@@ -445,8 +481,7 @@ macro_rules! booleans {
             #[inline]
             pub(crate) fn $set(&self, value: u8) {
                 // SAFETY: as above.
-                let place = unsafe { &mut (*self.pcb.entry.as_ptr()).beside.booleans };
-                *place = if value == 0 { *place & !(1 << $bit) } else { *place | 1 << $bit };
+                unsafe { (*self.pcb.entry.as_ptr()).beside.booleans.set($bit, value) };
             }
         }
     )*};
