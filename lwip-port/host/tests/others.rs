@@ -189,6 +189,41 @@ fn an_interface_has_its_addresses_and_gives_its_device_back() {
     assert_eq!(kind(socket.send_to(b"x", "10.1.0.9:9")), ErrorKind::NetworkUnreachable);
 }
 
+/// A device whose link is down when it is first looked at, which it tells the test.
+struct Flapping(Option<mpsc::Sender<()>>);
+
+impl Device for Flapping {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { medium: Medium::Ip, mtu: 1500 }
+    }
+
+    fn send(&mut self, _frame: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn receive(&mut self, _buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        let Some(looked) = self.0.take() else { return Ok(None) };
+        let _ = looked.send(());
+        Err(ErrorKind::NetworkDown.into())
+    }
+
+    fn readiness(&self) -> Readiness<'_> {
+        Readiness::Memory
+    }
+}
+
+#[test]
+fn a_passing_error_does_not_end_an_interface() {
+    let stack = alone();
+    let (sender, looked) = mpsc::channel();
+    let interface = stack.add_interface(Flapping(Some(sender)), &InterfaceConfig::default()).unwrap();
+    // From within the stack's thread: it takes the next command when it has dealt with the error.
+    looked.recv_timeout(LONG).unwrap();
+    let state = interface.state().unwrap();
+    assert!(state.up, "{state:?}");
+    assert_eq!(state.dropped, 1);
+}
+
 #[test]
 fn a_stack_without_a_thread() {
     // Takes the turn, and gives the stack back, so that there is room for ours.

@@ -239,6 +239,24 @@ fn nothing_blocks_that_must_not() {
 }
 
 #[test]
+fn a_listener_for_all_addresses_and_one_for_a_single_address_exclude_each_other() {
+    let stack = alone();
+    for (first, second) in [
+        ("0.0.0.0:90", "127.0.0.1:90"),
+        ("127.0.0.1:90", "0.0.0.0:90"),
+        ("[::]:90", "127.0.0.1:90"),
+        ("[::1]:90", "[::]:90"),
+        ("0.0.0.0:90", "[::]:90"),
+    ] {
+        let listener = TcpListener::bind(&stack, first).unwrap();
+        assert_eq!(kind(TcpListener::bind(&stack, second)), ErrorKind::AddrInUse, "{first}, then {second}");
+        drop(listener);
+        TcpListener::bind(&stack, second).unwrap();
+    }
+    let _both = [TcpListener::bind(&stack, "127.0.0.1:91").unwrap(), TcpListener::bind(&stack, "[::1]:91").unwrap()];
+}
+
+#[test]
 fn linger_of_zero_resets() {
     let stack = alone();
     let (client, mut server) = stack.pair();

@@ -60,6 +60,25 @@ pub(super) fn local(address: IpAddr, zone: u8) -> c::ip_addr_t {
     }
 }
 
+/// Whether something sent to one address can be for a socket bound to the other.
+pub(super) fn overlap(one: &c::ip_addr_t, other: &c::ip_addr_t) -> bool {
+    let any = |address: &c::ip_addr_t| u32::from(address.type_) == c::IPADDR_TYPE_ANY;
+    if any(one) || any(other) {
+        return true;
+    }
+    // SAFETY: the type says which member was written.
+    let zone = |address: &c::ip_addr_t| unsafe { address.u_addr.ip6.zone };
+    if one.type_ == other.type_ && u32::from(one.type_) == c::IPADDR_TYPE_V6 {
+        let (one, other) = (zone(one), zone(other));
+        // The same address on two links is two (RFC 4007 6); zone 0 says nothing.
+        if one != 0 && other != 0 && one != other {
+            return false;
+        }
+    }
+    let (one, other) = (back(one), back(other));
+    one.is_ipv4() == other.is_ipv4() && (one == other || one.is_unspecified() || other.is_unspecified())
+}
+
 pub(super) fn zone(address: &SocketAddr) -> u8 {
     match address {
         SocketAddr::V4(_) => 0,

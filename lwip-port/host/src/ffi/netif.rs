@@ -46,7 +46,7 @@ pub struct InterfaceState {
     pub ipv6: Vec<(Ipv6Addr, AddressState)>,
     /// Whether the far end of the device is still there.
     pub up: bool,
-    /// Frames that the device had no room for.
+    /// Frames that the device had no room for, and the times that it had none because its link was down.
     pub dropped: u64,
 }
 
@@ -141,6 +141,11 @@ impl Lwip {
                 let length = match port.device.receive(&mut port.scratch) {
                     Ok(length) => length?,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => return None,
+                    // A link that is down comes up again.
+                    Err(error) if error.kind() == io::ErrorKind::NetworkDown => {
+                        port.dropped += 1;
+                        return None;
+                    }
                     Err(error) => {
                         port.ended |= !matches!(error.kind(), io::ErrorKind::WouldBlock);
                         return None;

@@ -263,6 +263,11 @@ impl Lwip {
             return Err(Error::Memory);
         }
         let local = address::local(at.ip(), address::zone(&at));
+        if self.listens_in_the_way(at) {
+            // SAFETY: we have lwIP, and the PCB is a new one, on no list.
+            unsafe { c::tcp_abort(pcb) };
+            return Err(Error::InUse);
+        }
         let mut code: c::err_t = 0;
         // SAFETY: we have lwIP, and the PCB is a new one; tcp_listen frees it if it returns another.
         unsafe {
@@ -291,6 +296,19 @@ impl Lwip {
             }
             Ok(at)
         }
+    }
+
+    /// Whether a listener on that port would take connections that are for this address, or this one its: as Linux has it,
+    /// SO_REUSEADDR or not. lwIP with SOF_REUSEADDR only looks for an equal address.
+    fn listens_in_the_way(&self, at: SocketAddr) -> bool {
+        let wanted = address::local(at.ip(), address::zone(&at));
+        with(|registry| {
+            registry.listeners.values().any(|&listener| {
+                // SAFETY: we have lwIP; a listener in the table is alive.
+                let listener = unsafe { &*listener.cast::<c::tcp_pcb_listen>() };
+                at.port() != 0 && listener.local_port == at.port() && address::overlap(&listener.local_ip, &wanted)
+            })
+        })
     }
 
     /// Ends a listener.
