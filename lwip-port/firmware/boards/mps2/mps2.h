@@ -20,6 +20,12 @@
 #define UART_INT_RX 0x2u
 #define UART_RX_IRQ 0
 
+/* CMSDK APB timer 0: 32 bits, counts down at the CPU's clock */
+#define TIMER_CTRL REGISTER(0x40000000u)
+#define TIMER_VALUE REGISTER(0x40000004u)
+#define TIMER_RELOAD REGISTER(0x40000008u)
+#define TIMER_CTRL_ENABLE 0x1u
+
 /* LAN9118: the images map it at different addresses (boards/NAME.mk). */
 #ifndef ETHERNET_BASE
 #define ETHERNET_BASE 0x40200000u
