@@ -27,19 +27,20 @@ def size_table(cells, profiles):
         asserts = "asserts" if cell["asserts"] else "LWIP_NOASSERT"
         c, linked = cell["c"], cell["c_linked"]
         left = [CPUS[cell["cpu"]][0], OPTION_SETS[cell["options"]], asserts, number(cell["design"]) if cell["design"] else "",
-                number(c["text"]), number(linked["flash"]), c["ram"]]
+                number(c["text"]), number(linked["flash"]), number(cell["c_by_llvm"]), c["ram"]]
         for profile in profiles:
             rust = cell["rust"].get(profile)
             if rust is None:
                 rows.append([*left, profile, NOT_BUILT, "", "", "", ""])
             else:
                 rows.append([*left, profile, number(rust["flash"]), number(rust["helpers"]), rust["ram"], f"{rust['ratio']:.2f}", verdict(rust["met"])])
-    head = ["CPU", "options", "asserts", "C noted", "C objects", "C linked", "C RAM", "profile", "Rust flash", "of it helpers", "Rust RAM",
+    head = ["CPU", "options", "asserts", "C noted", "C objects", "C linked", "C by clang", "C RAM", "profile", "Rust flash", "of it helpers", "Rust RAM",
             "Rust/C", f"goal ≤ {GOAL}"]
     return table("Flash and static RAM (bytes)", head, rows, [
         "C noted: in the design document. C objects: what `size` says of tcp.o, tcp_in.o, tcp_out.o, -Os; the goal counts from it.",
         "C linked and Rust flash: linked with every symbol that the C objects export as a root, unused sections left out, "
         "compiler helpers (libgcc, compiler_builtins) and wrapper.c counted, the C library's memcpy and the like not.",
+        "C by clang: code and constants of the same three files by clang -Oz, for what of a difference is LLVM's and not the source's.",
         "Helpers: functions of compiler_builtins (memory copies, division), counted in Rust flash and in the goal.",
         "Rust RAM holds the state that the core keeps beside lwIP's PCBs (at most 64 bytes each).",
     ])

@@ -1,5 +1,6 @@
 """Flash and static RAM on Cortex-M: what TCP adds to a firmware, C beside Rust."""
 
+import os
 import re
 
 from build import BENCH, OUT, TCP_FILES, Failed, cargo_archive, compile_c, progress, run, rust_is_there, symbols
@@ -46,6 +47,20 @@ def object_sizes(objects):
     total = run([PREFIX + "size", "-t", *map(str, objects)], "size").splitlines()[-1].split()
     text, data, bss = map(int, total[:3])
     return {"text": text, "ram": data + bss}
+
+
+def by_llvm(sources, include, flags, target, folder):
+    """Code and constants of the same C files by clang -Oz: what of a difference is the compiler's, which for Rust is LLVM."""
+    said = run([PREFIX + "gcc", *flags, "-xc", "-E", "-v", "-o", os.devnull, os.devnull], "gcc's folders", stderr=True)
+    system = re.findall(r"^ (/\S+)$", said, re.MULTILINE)
+    if not system:
+        raise Failed(f"{PREFIX}gcc -E -v names no folder of headers")
+    # GCC's enums for this target are short; its tables for unwinding are none.
+    flags = ["-Oz", f"--target={target}", "-fshort-enums", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables", "-w",
+             *(flag for flag in flags if flag not in ("-Os", "-mthumb")), "-isystem", system[-1]]
+    objects = compile_c("clang", [*flags, *(f"-I{i}" for i in include)], sources, folder)
+    sizes = run([PREFIX + "size", "-A", *map(str, objects)], "size")
+    return sum(int(size) for size in re.findall(r"^\.(?:text|rodata)\S*\s+(\d+)", sizes, re.MULTILINE))
 
 
 def stubs(names, flags, folder):
@@ -100,6 +115,7 @@ def measure_cell(lwip, cpu, options, asserts, profiles):
     cell = {
         "cpu": cpu, "processor": label, "target": target, "options": options, "asserts": asserts,
         "c": object_sizes(objects), "c_linked": section_sizes(elf), "c_functions": functions(elf),
+        "c_by_llvm": by_llvm(sources, include, flags, target, folder / "c_by_llvm"),
         "design": DESIGN.get((cpu, options, asserts)), "rust": {},
     }
     for profile in profiles if rust_is_there() else ():
