@@ -304,8 +304,14 @@ proptest! {
     #[test]
     fn lies_do_no_harm(first: u32, algorithm in 0u8..3, lies in prop::collection::vec(lie(), 1..60)) {
         let mut sender = Sender::new(first, 77);
-        let stamped = crate::wire::Options { timestamps: Some(Default::default()), mss: MSS, ..Default::default() };
-        cm::on_syn_options(sender.pcb(), &crate::wire::Options { sack_permitted: true, ..stamped });
+        let syn = crate::wire::Options {
+            #[cfg(lwip_tcp_timestamps)]
+            timestamps: Some(Default::default()),
+            sack_permitted: true,
+            mss: MSS,
+            ..Default::default()
+        };
+        cm::on_syn_options(sender.pcb(), &syn);
         // What is not built is not chosen.
         cc::choose(sender.pcb(), algorithm);
         sender.write(0, TOTAL.min(sender.pcb().snd_buf().into()));
