@@ -149,10 +149,15 @@ const ip_addr_t *lwip_tcp_rust_local_ip(struct netif *netif, const ip_addr_t *ds
   return ip_netif_get_local_ip(netif, dst);
 }
 
+u8_t lwip_tcp_rust_is_of_many(const ip_addr_t *addr, const struct netif *netif)
+{
+  LWIP_UNUSED_ARG(netif);
+  return ip_addr_isbroadcast(addr, netif) || ip_addr_ismulticast(addr);
+}
+
 u8_t lwip_tcp_rust_to_many(void)
 {
-  return ip_addr_isbroadcast(ip_current_dest_addr(), ip_current_netif()) ||
-         ip_addr_ismulticast(ip_current_dest_addr());
+  return lwip_tcp_rust_is_of_many(ip_current_dest_addr(), ip_current_netif());
 }
 
 #if CHECKSUM_GEN_TCP || CHECKSUM_CHECK_TCP

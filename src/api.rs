@@ -163,8 +163,8 @@ pub(crate) struct Connect<'a> {
     pub(crate) connected: c::tcp_connected_fn,
 }
 
-/// tcp_connect: ERR_ISCONN if not CLOSED; ERR_RTE without a route; ERR_BUF without a free port; ERR_USE if that very
-/// connection exists; ERR_MEM without memory for the SYN.
+/// tcp_connect: ERR_ISCONN if not CLOSED; ERR_RTE without a route; ERR_VAL to a broadcast or multicast address (RFC 9293
+/// 3.9.2.3, MUST-46); ERR_BUF without a free port; ERR_USE if that very connection exists; ERR_MEM without memory for the SYN.
 pub(crate) fn connect(core: &mut Core, id: PcbId, to: Connect<'_>) -> Result {
     let pcb = core.get(id).ok_or(Error::ARG)?;
     if pcb.state() != State::Closed {
@@ -174,6 +174,10 @@ pub(crate) fn connect(core: &mut Core, id: PcbId, to: Connect<'_>) -> Result {
     cm::settings::remote_ip(pcb, addr);
     cm::settings::remote_port(pcb, port);
     let netif = route(pcb).ok_or(Error::RTE)?;
+    // All zero is what lwIP's unit tests connect to.
+    if !addr.is_any() && netif.takes_for_many(addr) {
+        return Err(Error::VAL);
+    }
     if pcb.local_ip().is_any() {
         let local = netif.local_ip(core, addr).ok_or(Error::RTE)?;
         cm::settings::local_ip(pcb, local);

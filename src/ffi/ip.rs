@@ -223,6 +223,12 @@ impl Netif {
         unsafe { Addr::from_raw(c::lwip_tcp_rust_local_ip(self.0.as_ptr(), dst.as_ptr())) }
     }
 
+    /// `addr` is not that of one host: multicast, or broadcast on this interface, of which 0.0.0.0 is the old form.
+    pub(crate) fn takes_for_many(self, addr: Addr<'_>) -> bool {
+        // SAFETY: (lock), (netif)
+        unsafe { c::lwip_tcp_rust_is_of_many(addr.as_ptr(), self.0.as_ptr()) != 0 }
+    }
+
     /// The largest packet to `dst`, 0 if not known.
     #[cfg(tcp_calculate_eff_send_mss)]
     pub(crate) fn mtu(self, dst: Addr<'_>) -> u16 {

@@ -430,6 +430,34 @@ static void flags_of_every_kind(void)
   }
 }
 
+/* RFC 9293 3.9.2.3 (MUST-57, MUST-63): nothing comes of a SYN, or an answer to one, that is from or to the address of many. */
+static void rfc9293_from_and_to_many(void)
+{
+  static const u32_t many[] = { 0xffffffffUL, 0, 0x0a0000ffUL, 0xe0000001UL, 0xefffffffUL };
+  unsigned i, to;
+  app_listen(80, &app, 1);
+  for (to = 0; to < 2; to++) {
+    for (i = 0; i < sizeof many / sizeof many[0]; i++) {
+      static const u8_t flags[] = { TCP_SYN, TCP_SYN | TCP_ACK, TCP_ACK, TCP_RST };
+      unsigned f;
+      for (f = 0; f < sizeof flags; f++) {
+        u8_t packet[VNET_MAX_FRAME];
+        u16_t len;
+        peer_init(&p, to ? PEER_ADDR : many[i], 5000, f == 0 ? 80 : 81);
+        len = peer_build(&p, packet, flags[f], p.seq, p.ack, NULL, 0);
+        if (to) {
+          const u32_t dst = lwip_htonl(many[i]);
+          memcpy(packet + 16, &dst, 4);
+          peer_fix_checksum(packet, len);
+        }
+        vnet_inject(packet, len);
+        EXPECT(vnet.captured == NULL, "%s %08lx was answered", to ? "to" : "from", (unsigned long)many[i]);
+        EXPECT(tcp_active_pcbs == NULL, "%s %08lx made a PCB", to ? "to" : "from", (unsigned long)many[i]);
+      }
+    }
+  }
+}
+
 #define CASE(name) { #name, name, 0 }
 const struct attack_case cases_input[] = {
   CASE(options_last_octet),
@@ -454,5 +482,6 @@ const struct attack_case cases_input[] = {
   CASE(urgent_11_cve_2019_12261_12263_confusion),
   CASE(urgent_11_cve_2019_12258_options_drop_connection),
   CASE(flags_of_every_kind),
+  CASE(rfc9293_from_and_to_many),
 };
 const unsigned cases_input_count = sizeof cases_input / sizeof cases_input[0];

@@ -392,6 +392,31 @@ static void misuse_wrong_state_connected(void)
   expect_alive(&app, &p);
 }
 
+/* RFC 9293 3.9.2.3 (MUST-46): nobody can answer from the address of many. */
+static void rfc9293_connect_to_many(void)
+{
+  static const u32_t many[] = { 0xffffffffUL, 0x0a0000ffUL, 0xe0000001UL, 0xefffffffUL };
+  unsigned i, bound;
+  for (bound = 0; bound < 2; bound++) {
+    struct tcp_pcb *pcb = tcp_new();
+    EXPECT(!bound || tcp_bind(pcb, IP_ADDR_ANY, 4000) == ERR_OK, "tcp_bind");
+    for (i = 0; i < sizeof many / sizeof many[0]; i++) {
+      ip_addr_set_ip4_u32(&remote, lwip_htonl(many[i]));
+      EXPECT(do_connect(pcb) == ERR_VAL, "tcp_connect to %s is not ERR_VAL", ipaddr_ntoa(&remote));
+      EXPECT(vnet.captured == NULL, "tcp_connect to %s sent a segment", ipaddr_ntoa(&remote));
+      EXPECT(pcb->state == CLOSED, "tcp_connect to %s: state %d", ipaddr_ntoa(&remote), pcb->state);
+      expect_consistent();
+    }
+    /* The PCB is as good as before. */
+    IP_ADDR4(&remote, 10, 0, 0, 2);
+    EXPECT(do_connect(pcb) == ERR_OK, "tcp_connect to one host");
+    EXPECT(vnet.captured != NULL && pcb->state == SYN_SENT, "no SYN");
+    tcp_abort(pcb);
+    vnet_drop_captured();
+  }
+  expect_pool_intact();
+}
+
 /* A listening PCB is a smaller struct: what belongs to a connection would be
  * written past its end. */
 static struct tcp_pcb *listening(void)
@@ -539,6 +564,7 @@ const struct attack_case cases_misuse[] = {
   CASE(misuse_null_address),
   CASE(misuse_too_long_writes), CASE(misuse_write_after_close),
   CASE(misuse_wrong_state_unconnected), CASE(misuse_wrong_state_connected),
+  CASE(rfc9293_connect_to_many),
   CASE(misuse_listener_recved), CASE(misuse_listener_write), CASE(misuse_listener_write_nocopy),
   CASE(misuse_listener_output), CASE(misuse_listener_shutdown_rx),
   CASE(misuse_listener_shutdown_tx), CASE(misuse_listener_shutdown_both),

@@ -70,6 +70,7 @@ static const struct known known[] = {
   { "misuse_close_twice_while_closing", dead },
   { "misuse_close_in_err_callback", dead },
   { "misuse_close_in_err_callback_of_abort", dead },
+  { "rfc9293_connect_to_many", "C sends SYNs to any address" },
   { "misuse_null_bind_netif", null_pcb },
   { "misuse_null_backlog_delayed", null_pcb },
   { "misuse_null_backlog_accepted", null_pcb },

@@ -24,6 +24,36 @@ static void check_bind_conflict(void) {
   CHECK(tcp_close(second) == ERR_OK);
 }
 
+/* Only there with the Rust core. */
+extern const char *lwip_tcp_rust_version(void) __attribute__((weak));
+
+/* RFC 9293 3.9.2.3 (MUST-46). C sends its SYN to any address. */
+static void check_connect_to_many(void) {
+  static const char *const many[] = {
+#if LWIP_IPV4
+    "255.255.255.255", "224.0.0.1", "239.1.2.3",
+#endif
+#if LWIP_IPV6
+    "ff02::1", "ff0e::101",
+#endif
+  };
+  if (lwip_tcp_rust_version == NULL) {
+    return;
+  }
+  const uint32_t sent = wire_counts.sent;
+  for (size_t i = 0; i < sizeof many / sizeof many[0]; i++) {
+    ip_addr_t to;
+    CHECK(ipaddr_aton(many[i], &to));
+    struct tcp_pcb *pcb = tcp_new_ip_type(IP_GET_TYPE(&to));
+    CHECK(pcb != NULL);
+    tcp_bind_netif(pcb, &wire_netif[0]);
+    CHECK(tcp_connect(pcb, &to, 4243, NULL) == ERR_VAL);
+    CHECK(pcb->state == CLOSED);
+    CHECK(tcp_close(pcb) == ERR_OK);
+  }
+  CHECK(wire_counts.sent == sent);
+}
+
 #if CONFIGS_TCP_HOOKS
 
 static uint32_t hook_isn, hook_inpacket, hook_length, hook_opts;
@@ -272,6 +302,7 @@ static void check_keepalive(void) {
 void features_run(void) {
   coop_lock();
   check_bind_conflict();
+  check_connect_to_many();
 #if CONFIGS_TCP_HOOKS
   check_hooks();
 #endif
