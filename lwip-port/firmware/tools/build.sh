@@ -60,16 +60,16 @@ build() {
 	quietly "$folder/build.log" cmake --build "$folder" --parallel "$(job_count)" --target $targets
 }
 
-# build_firmware TCP: sets PROGRAMS, the folder of firmware.elf, and UNIT_PROGRAM.
+# build_firmware TCP [TARGETS]: sets PROGRAMS, the folder of firmware.elf, and UNIT_PROGRAM.
 build_firmware() {
-	local tcp=$1 options=()
+	local tcp=$1 targets=${2:-firmware} options=()
 	PROGRAMS=$BUILD/$BOARD-${tcp,,}
 	if ((FULL)); then
 		PROGRAMS+=-full
 		options+=(-DFIRMWARE_FULL=ON)
 	fi
 	note "building for $BOARD, TCP in $tcp"
-	build "$tcp" "$PROGRAMS" "firmware unit" "${options[@]}"
+	build "$tcp" "$PROGRAMS" "$targets" ${options[@]+"${options[@]}"}
 	UNIT_PROGRAM=$PROGRAMS/unit.elf
 	if [[ $WITH == make ]]; then
 		build_by_make "$tcp"
