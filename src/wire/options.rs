@@ -195,6 +195,24 @@ mod tests {
         assert_eq!(parse(&[2, 4, 5]).mss, 0);
     }
 
+    /// RFC 9293 3.2 (MUST-64): each option may begin at any octet.
+    #[test]
+    fn options_begin_anywhere() {
+        let options = [2, 4, 5, 0xb4, 3, 3, 7, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 0, 5];
+        for offset in 0..=MAX_OPTIONS_LEN - options.len() {
+            let mut area = [1; MAX_OPTIONS_LEN];
+            area[offset..offset + options.len()].copy_from_slice(&options);
+            let read = parse(&area);
+            assert_eq!(read.mss, 1460);
+            #[cfg(lwip_wnd_scale)]
+            assert_eq!(read.window_scale, Some(7));
+            #[cfg(lwip_tcp_sack_out)]
+            assert!(read.sack_permitted);
+            #[cfg(lwip_tcp_timestamps)]
+            assert_eq!(read.timestamps.map(|timestamps| (timestamps.value, timestamps.echo)), Some((9, 5)));
+        }
+    }
+
     #[test]
     fn kind_in_the_last_octet_and_lengths_zero_and_one_end_the_list() {
         for area in [&[1, 2][..], &[8, 0, 2, 4, 5, 0xb4], &[8, 1, 2, 4, 5, 0xb4], &[0, 2, 4, 5, 0xb4]] {

@@ -46,6 +46,19 @@ static void cve_2004_0230_blind_rst(void)
   EXPECT(app.err_calls == 1 && app.err == ERR_RST, "exact RST: err %d", app.err);
 }
 
+/* RFC 9293 3.5.3 (SHLD-2): a reset may bring data, which are nobody's. What counts of it is where it starts. */
+static void rfc9293_rst_with_data(void)
+{
+  struct tcp_pcb *pcb = establish(&app, &p);
+  peer_segment(&p, TCP_RST, p.seq - 3, 0, "reason", 6);
+  EXPECT(app.err_calls == 0 && check_pcb_on_list(pcb), "a reset that only covers RCV.NXT took effect");
+  expect_alive(&app, &p);
+  app.got = 0;
+  peer_segment(&p, TCP_RST, p.seq, 0, "reason", 6);
+  EXPECT(app.err_calls == 1 && app.err == ERR_RST, "exact RST with data: err %d", app.err);
+  EXPECT(app.got == 0, "the data of a reset were delivered");
+}
+
 static void cve_2004_0230_blind_rst_closing_states(void)
 {
   struct tcp_pcb *pcb = establish(&app, &p);
@@ -278,6 +291,7 @@ static void rfc6056_ephemeral_ports(void)
 #define CASE(name) { #name, name, 0 }
 const struct attack_case cases_blind[] = {
   CASE(cve_2004_0230_blind_rst),
+  CASE(rfc9293_rst_with_data),
   CASE(cve_2004_0230_blind_rst_closing_states),
   CASE(cve_2004_0230_blind_rst_fin_wait),
   CASE(cve_2004_0230_blind_rst_syn_sent),

@@ -324,6 +324,27 @@ static void urgent_11_cve_2019_12255_pointer_zero(void)
   expect_alive(&app, &p);
 }
 
+/* RFC 9293 3.10.7.4, first (MUST-66): a closed window keeps neither URG nor RST out. */
+static void rfc9293_urg_and_rst_at_a_closed_window(void)
+{
+  static const u8_t text[536];
+  struct tcp_pcb *pcb = establish(&app, &p);
+  u32_t got;
+  app.keep_window = 1;
+  while (pcb->rcv_wnd > 0) {
+    peer_send(&p, TCP_ACK, text, (u16_t)LWIP_MIN(pcb->rcv_wnd, sizeof text));
+  }
+  got = app.got;
+  p.urg = 1;
+  peer_segment(&p, TCP_ACK | TCP_URG, p.seq, p.ack, "!", 1);
+  p.urg = 0;
+  EXPECT(app.err_calls == 0 && app.got == got, "urgent data came in by a closed window");
+  peer_segment(&p, TCP_RST, p.seq + 1, 0, NULL, 0);
+  EXPECT(app.err_calls == 0, "closed window: RST that is not exact took effect");
+  peer_segment(&p, TCP_RST, p.seq, 0, NULL, 0);
+  EXPECT(app.err_calls == 1 && app.err == ERR_RST, "closed window: exact RST: err %d", app.err);
+}
+
 static void cve_2021_31400_urgent_outside_the_segment(void)
 {
   establish(&app, &p);
@@ -476,6 +497,7 @@ const struct attack_case cases_input[] = {
   CASE(tcp_input_of_short_chains),
   CASE(cve_2021_31889_sack_option),
   CASE(urgent_11_cve_2019_12255_pointer_zero),
+  CASE(rfc9293_urg_and_rst_at_a_closed_window),
   CASE(cve_2021_31400_urgent_outside_the_segment),
   CASE(cve_2020_17437_urgent_length),
   CASE(urgent_11_cve_2019_12260_malformed_ao),

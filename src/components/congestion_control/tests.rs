@@ -170,3 +170,28 @@ fn spoofed_duplicate_acks_inflate_no_further_than_what_is_in_flight() {
         assert_eq!(u32::from(pcb.cwnd()), (start + inflated * 1000).min(ssthresh + 10_000));
     }
 }
+
+/// RFC 5681 4.1, and with pacing RFC 7661 4.4: a window that was not used for long is not trusted, but ssthresh remembers it.
+#[test]
+#[cfg(cwnd_validation)]
+fn a_window_that_was_not_used_is_not_trusted() {
+    let mut bench = bench();
+    let id = established(&mut bench, 1000, 0xffff);
+    let pcb = bench.core.get(id).expect("it lives");
+    let initial = pcb.cwnd();
+    // (idle for so many milliseconds, what cwnd is then)
+    let rto = u32::from(pcb.rto() as u16);
+    let short = if cfg!(pacing) { 40_000 } else { initial };
+    let long = if cfg!(pacing) { 20_000 } else { initial };
+    for (idle, expected) in [(0, 40_000), (rto - 1, 40_000), (rto, short), (299_999, short), (300_000, long)] {
+        own(pcb).set_cwnd(40_000);
+        own(pcb).set_ssthresh(10_000);
+        on_restart(pcb, idle);
+        assert_eq!(pcb.cwnd(), expected, "idle for {idle} ms");
+        assert_eq!(u32::from(pcb.ssthresh()), if expected == 40_000 { 10_000 } else { 30_000 });
+    }
+    // The initial window needs no validation.
+    own(pcb).set_cwnd(initial);
+    on_restart(pcb, 1_000_000);
+    assert_eq!(pcb.cwnd(), initial);
+}

@@ -49,6 +49,24 @@ fn every_transition_of_figure_5() {
     }
 }
 
+/// RFC 9293 3.8.4 (MUST-26): while something of ours is in flight, that is probe enough.
+#[test]
+fn no_keep_alive_while_data_are_in_flight() {
+    use crate::components::rod;
+    let mut bench = bench();
+    let id = bench.new_pcb();
+    let pcb = bench.core.get(id).expect("it lives");
+    enter(pcb, State::Established);
+    own(pcb).set_so_options(c::SOF_KEEPALIVE as u8);
+    on_heard(pcb, 0);
+    let late = ticks(pcb.keep_idle()) + 1;
+    assert!(matches!(keep_alive(pcb, late), KeepAlive::Probe));
+    crate::segmentation::enqueue_flags(pcb, crate::wire::Flags::FIN).expect("memory");
+    rod::on_segment_sent(pcb, rod::take_front(pcb).expect("the FIN is queued"));
+    assert!(matches!(keep_alive(pcb, late), KeepAlive::Quiet));
+    bench.finish(id);
+}
+
 /// Every way to close ends: from each synchronized state, whatever is closed first, both sides' FINs lead to TIME-WAIT or
 /// CLOSED.
 #[test]

@@ -81,6 +81,28 @@ fn every_second_segment_is_acknowledged_at_once() {
     assert!(pcb.has(Bit::ACK_DELAY) && pcb.has(Bit::ACK_NOW));
 }
 
+/// RFC 6298 3, Karn's algorithm (RFC 9293 MUST-18): what is sent again is not timed, and ends the timing of what was in flight.
+#[test]
+fn karns_algorithm() {
+    let mut bench = bench();
+    let id = connected(&mut bench, 536, SeqNum::new(0), SeqNum::new(5));
+    let pcb = bench.core.get(id).expect("it lives");
+    crate::segmentation::enqueue_flags(pcb, crate::wire::Flags::FIN).expect("memory");
+    let seg = take_front(pcb).expect("the FIN is queued");
+    let (seq, end) = (seg.seg().seq(), seg.seg().end());
+    on_timing(pcb, seq, 10, true);
+    on_segment_sent(pcb, seg);
+    assert_eq!((pcb.rttest(), pcb.rtseq()), (10, seq));
+    assert!(retransmit_first(pcb));
+    assert_eq!(pcb.rttest(), 0);
+    on_timing(pcb, seq, 20, false);
+    assert_eq!((pcb.rttest(), pcb.retransmissions()), (0, 1));
+    let estimators = (pcb.sa(), pcb.sv());
+    on_ack_for_timing(pcb, end, 5000);
+    assert_eq!((pcb.sa(), pcb.sv()), estimators);
+    bench.finish(id);
+}
+
 /// Data that the application refused are kept, with the FIN behind them, and given back when it asks.
 #[test]
 fn refused_data_are_kept_with_their_fin() {
