@@ -11,9 +11,10 @@ from pathlib import Path
 import report
 import size
 import speed
+import stacks
 from build import OUT, ROOT, Failed, rust_is_there
 
-PARTS = ("size", "instructions", "throughput", "connections")
+PARTS = ("size", "instructions", "throughput", "connections", "host")
 
 
 def arguments():
@@ -74,6 +75,9 @@ def measure(options, parts, profiles, results):
         made = speed.programs(options.lwip, profiles, max(speed.COUNTS))
         results["connections"] = speed.connections(made, options.quick)
         tables += report.connection_tables(results["connections"], profiles)
+    if "host" in parts:
+        results["host"] = stacks.measure(options.lwip, options.quick)
+        tables.append(report.host_table(results["host"]))
     return tables
 
 

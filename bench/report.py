@@ -2,6 +2,7 @@
 
 from size import CPUS, GOAL, OPTION_SETS
 from speed import FLAT_GOAL
+from stacks import STACKS, cells
 
 # What DESIGN.md records of C, on the machine of that day.
 DESIGN_COUNTS = {"total": 11298, "tcp": 1073, "standard_chksum": 7708}
@@ -147,6 +148,17 @@ def flatness(rows, names, label, kind, turns):
         else:
             line += ["", text, f"{last['tcp'] / first['tcp']:.2f}", ""]
     return line
+
+
+def host_table(found):
+    return table("The stack on a PC", ["what", "unit", *STACKS.values()], list(cells(found)), [
+        *found["notes"],
+        "The best of all rounds, and the median in brackets; the stacks take turns. -: there is no such thing.",
+        "Packets of 1,500 octets, checksums made and looked at, 1 MiB of buffer each way (httpd: 64 KiB in, 256 KiB out; smoltcp: 4 and 16 KiB).",
+        "One thread: the program drives the stack, over a device in memory. Three: client, server and the stack's own.",
+        "CPU: of the process with the stack in it, all its threads, the kernel's work for it too. Over TAP the kernel is the peer.",
+        "httpd: ab -k, a file of 1,460 octets. smoltcp has no sockets for a file server: a loop that answers with fixed octets.",
+    ])
 
 
 def markdown(tables, facts):
