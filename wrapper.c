@@ -105,16 +105,23 @@ void lwip_tcp_rust_next_markable(u8_t markable)
   ecn_field = markable ? 2 : 0;
 }
 
-/* TOS or traffic class of the packet that is being processed. */
+/*
+ * TOS or traffic class of the packet that is being processed; 0 if IP knows of none any more: a driver that hands packets in from
+ * within its output function makes it forget the one that the output was an answer to.
+ */
 u8_t lwip_tcp_rust_tos(void)
 {
-#if LWIP_IPV4 && LWIP_IPV6
-  return ip_current_is_v6() ? (u8_t)IP6H_TC(ip6_current_header()) : (u8_t)IPH_TOS(ip4_current_header());
-#elif LWIP_IPV4
-  return (u8_t)IPH_TOS(ip4_current_header());
-#else
-  return (u8_t)IP6H_TC(ip6_current_header());
+#if LWIP_IPV6
+  if (ip6_current_header() != NULL) {
+    return (u8_t)IP6H_TC(ip6_current_header());
+  }
 #endif
+#if LWIP_IPV4
+  if (ip4_current_header() != NULL) {
+    return (u8_t)IPH_TOS(ip4_current_header());
+  }
+#endif
+  return 0;
 }
 #endif
 

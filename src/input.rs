@@ -270,7 +270,7 @@ fn on_segment_in_listen(core: &mut Core, listener: *mut crate::ffi::bindings::tc
     #[cfg(lwip_tcp_pcb_ext_args)]
     {
         let listener = listener.as_ptr();
-        if Listener::passive_open(core, listener, id.as_ptr()).is_err() {
+        if Listener::passive_open(core, listener, id).is_err() {
             return api::abandon(core, id, false);
         }
     }

@@ -2,11 +2,12 @@
 //! what stands here is for C programmers.
 
 use super::bindings::tcp_pcb;
+use super::exports::enter;
 #[cfg(cc_choice)]
 use crate::components::congestion_control::choose;
 use crate::components::congestion_control::report;
 use crate::components::rod::{Times, flight, times};
-use crate::pcb::{Bit, Core, Pcb};
+use crate::pcb::{Bit, Pcb};
 use core::ffi::c_char;
 
 /// What lwip_tcp_rust_info() says of a connection, like Linux's TCP_INFO.
@@ -108,8 +109,7 @@ pub const LWIP_TCP_RUST_CC_BBR: u8 = 2;
 #[cfg(cc_choice)]
 #[unsafe(no_mangle)]
 pub extern "C" fn lwip_tcp_rust_set_congestion_control(pcb: *mut tcp_pcb, algorithm: u8) -> i8 {
-    // SAFETY: called as the raw API: (lock).
-    let core = unsafe { Core::enter() };
+    let core = enter();
     match core.find(pcb) {
         Some(pcb) if choose(pcb, algorithm) => 0,
         _ => super::Error::ARG.code(),
@@ -132,8 +132,7 @@ pub extern "C" fn lwip_tcp_rust_set_congestion_control(pcb: *mut tcp_pcb, algori
 #[cfg(user_timeout)]
 #[unsafe(no_mangle)]
 pub extern "C" fn lwip_tcp_rust_set_user_timeout(pcb: *mut tcp_pcb, ms: u32) -> i8 {
-    // SAFETY: called as the raw API: (lock).
-    let mut core = unsafe { Core::enter() };
+    let mut core = enter();
     let Some(pcb) = core.find(pcb) else { return super::Error::ARG.code() };
     if !crate::components::rod::set_user_timeout(pcb, ms) {
         return super::Error::VAL.code();
@@ -159,8 +158,7 @@ pub extern "C" fn lwip_tcp_rust_version() -> *const c_char {
 /// `info` is null or points to a writable `lwip_tcp_rust_info`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lwip_tcp_rust_info(pcb: *const tcp_pcb, info: *mut lwip_tcp_rust_info) -> i8 {
-    // SAFETY: called as the raw API: (lock).
-    let core = unsafe { Core::enter() };
+    let core = enter();
     match core.find(pcb) {
         Some(pcb) if !info.is_null() => {
             // SAFETY: the caller's.

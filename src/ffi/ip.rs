@@ -410,8 +410,9 @@ impl Core {
         unsafe {
             c::lwip_tcp_rust_next_markable(route.markable.into())
         };
-        // SAFETY: (lock), (pbuf), (netif); `src`, `dst` and `pcb` are readable while the packet is built, since only
-        // the driver below runs in between and the addresses lie in the PCB's pool, which is never unmapped.
+        // SAFETY: (lock), (pbuf), (netif); a `Route` is made just before it is used, with nothing in between that may free what
+        // it points to: `src`, `dst` and `pcb` live when IP builds the packet. What a driver then lets the application free
+        // is not looked at again, as with C's TCP, which hands in the same pointers.
         from_err_t(unsafe { c::lwip_tcp_rust_ip_output(p.as_ptr(), src, dst, pcb, netif.as_ptr()) })
     }
 }

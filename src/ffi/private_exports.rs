@@ -185,10 +185,13 @@ unsafe extern "C" fn tcp_seg_free(seg: *mut c::tcp_seg) {
 #[cfg(tcp_queue_ooseq)]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tcp_seg_copy(seg: *mut c::tcp_seg) -> *mut c::tcp_seg {
+    if seg.is_null() {
+        return core::ptr::null_mut();
+    }
     // SAFETY: a segment of the caller, and new memory for one.
     unsafe {
         let copy = c::lwip_tcp_rust_memp_malloc(c::memp_t_MEMP_TCP_SEG).cast::<c::tcp_seg>();
-        if !seg.is_null() && !copy.is_null() {
+        if !copy.is_null() {
             c::lwip_tcp_rust_memcpy(copy.cast(), seg.cast(), size_of::<c::tcp_seg>() as u16);
             c::pbuf_ref((&raw const (*seg).p).read_unaligned());
         }
@@ -400,7 +403,7 @@ extern "C" fn tcp_ext_arg_invoke_callbacks_passive_open(
     listener: *mut c::tcp_pcb_listen,
     pcb: *mut c::tcp_pcb,
 ) -> c::err_t {
-    to_err_t(crate::pcb::Listener::passive_open(&mut enter(), listener, pcb))
+    with(pcb, |core, id| crate::pcb::Listener::passive_open(core, listener, id))
 }
 
 /// The functions that print, for TCP_DEBUG and its likes.

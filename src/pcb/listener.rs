@@ -123,18 +123,20 @@ impl<'c> Listener<'c> {
     pub(crate) fn passive_open(
         core: &mut Core,
         listener: *mut c::tcp_pcb_listen,
-        pcb: *mut c::tcp_pcb,
+        id: super::PcbId,
     ) -> crate::ffi::Result {
-        for id in 0..crate::ffi::config::LWIP_TCP_PCB_NUM_EXT_ARGS as u8 {
-            let Some(listener) = core.find_listener(listener) else { return Err(crate::ffi::Error::ARG) };
+        for number in 0..crate::ffi::config::LWIP_TCP_PCB_NUM_EXT_ARGS as u8 {
+            let (Some(listener), Some(pcb)) = (core.find_listener(listener), core.get(id)) else {
+                return Err(crate::ffi::Error::ARG);
+            };
             // SAFETY: a listed listener, under (lock).
             let args = unsafe { load(&raw const (*listener.ptr.as_ptr()).ext_args) };
-            let Some(arg) = args.get(usize::from(id)) else { break };
+            let Some(arg) = args.get(usize::from(number)) else { break };
             // SAFETY: null, or callbacks that the application registered and keeps.
             let open = unsafe { arg.callbacks.as_ref() }.and_then(|callbacks| callbacks.passive_open);
             if let Some(open) = open {
                 // SAFETY: the application's function, with the listener and the new PCB.
-                crate::ffi::from_err_t(unsafe { open(id, listener.as_ptr(), pcb) })?;
+                crate::ffi::from_err_t(unsafe { open(number, listener.as_ptr(), pcb.as_ptr()) })?;
             }
         }
         Ok(())

@@ -14,7 +14,11 @@
 //! * **(live)** a `Pcb` points to a PCB that `table` knows as allocated: it came from there, and it is forgotten there
 //!   before its memory goes back to lwIP's pool. The `entry` of a `Pcb` is that PCB's, and an entry stays in place for ever.
 //! * **(queue)** a segment is owned either by one `SegBox` or by one queue of one PCB, whose links are all valid and
-//!   end with null; its `tcphdr` points to a whole TCP header inside its first pbuf.
+//!   end with null; its `tcphdr` points to a whole TCP header inside its first pbuf. Only reliable ordered delivery makes views of
+//!   queues, and where it has two of one PCB, which the borrow checker does not tell apart, no `Seg` of the one is held while
+//!   a segment is taken out by the other: this is for the reviewer of components::rod.
+//! * **(room)** if the last segment in `unsent` is the end of the stream, then behind its payload, inside its last pbuf's memory,
+//!   are `unsent_oversize` octets. Whatever makes another segment that one, or cuts it, sets the field.
 
 #![allow(unsafe_code)]
 
@@ -50,15 +54,15 @@ use crate::ffi::memory::{get, load, set, store};
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
-/// Proof that lwIP's core lock is held, and the right to call out of TCP. It has no size.
-pub struct Core(());
+/// Proof that lwIP's core lock is held, and the right to call out of TCP. It has no size, and stays on the thread that has the lock.
+pub struct Core(PhantomData<*const ()>);
 
 impl Core {
     /// # Safety
     /// lwIP's core lock is held, as it is in every function that lwIP or the application calls in its TCP, and no
     /// other `Core` is used while this one is.
     pub(crate) unsafe fn enter() -> Self {
-        Self(())
+        Self(PhantomData)
     }
 
     /// The PCB that `id` was made of, if it still lives.
@@ -132,7 +136,7 @@ impl<'c> Pcb<'c> {
 
     /// What a `Pcb` borrows: the lock is held.
     pub(crate) fn core(self) -> &'c Core {
-        &Core(())
+        &Core(PhantomData)
     }
 }
 

@@ -245,7 +245,7 @@ impl Seg<'_> {
     pub(crate) fn extend_by_copy(self, data: crate::ffi::pbuf::AppData) {
         let mut sum = Checksum::default();
         self.extend(data.len(), |room| {
-            // SAFETY: the room is part of the pbuf's own memory: `unsent_oversize` octets, of which this is at most all.
+            // SAFETY: (room): the caller has at most as much as `unsent_oversize` says.
             sum = data.copy_to(unsafe { core::slice::from_raw_parts_mut(room, usize::from(data.len())) });
         });
         self.add_checksum(sum, data.len());

@@ -249,7 +249,7 @@ impl Core {
             let entry = entry.as_ptr();
             (*entry).pcb = ptr.as_ptr();
             (*entry).generation = (*entry).generation.wrapping_add(1);
-            // All zero is what `Beside::NEW` is.
+            // All zero is what `Beside::NEW` is: integers, null pointers, and enums of which the first variant, 0, says nothing.
             c::lwip_tcp_rust_memzero((&raw mut (*entry).beside).cast(), size_of::<Beside>() as u16);
         }
         Some(self.handle(ptr, entry))

@@ -5,6 +5,9 @@
 #include "attacks.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/ip.h"
+#ifdef TEST_RUST
+#include "lwip_tcp_rust.h"
+#endif
 
 static struct app app, many[2 * MEMP_NUM_TCP_PCB + 8];
 static struct peer p, q;
@@ -357,6 +360,13 @@ static void lock_err(void) { tcp_err(lock_pcb, NULL); }
 static void lock_poll(void) { tcp_poll(lock_pcb, NULL, 1); }
 static void lock_setprio(void) { tcp_setprio(lock_pcb, TCP_PRIO_NORMAL); }
 static void lock_abort(void) { tcp_abort(tcp_new()); }
+#ifdef TEST_RUST
+static void lock_info(void)
+{
+  struct lwip_tcp_rust_info info;
+  lwip_tcp_rust_info(lock_pcb, &info);
+}
+#endif
 
 static void complaint_02_12_wrong_thread_is_caught(void)
 {
@@ -367,6 +377,9 @@ static void complaint_02_12_wrong_thread_is_caught(void)
     { "tcp_arg", lock_arg, 1 }, { "tcp_recv", lock_recv, 1 }, { "tcp_sent", lock_sent, 1 },
     { "tcp_err", lock_err, 1 }, { "tcp_poll", lock_poll, 1 },
     { "tcp_setprio", lock_setprio, 1 }, { "tcp_abort", lock_abort, 2 },
+#ifdef TEST_RUST
+    { "lwip_tcp_rust_info", lock_info, 1 },
+#endif
   };
   unsigned i;
   lock_pcb = establish(&app, &p);

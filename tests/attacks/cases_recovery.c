@@ -1,5 +1,7 @@
 /* Peers that lie as receivers: about what they have, when it came, and what
  * the path did to it. None makes the core send more than it should, or stall. */
+#include <string.h>
+
 #include "sacks.h"
 
 #ifdef HAS_RECOVERY
@@ -559,6 +561,60 @@ static void eifel_forged_from_the_future(void)
   }
 }
 
+/* A driver hands packets in while it is asked to send. What that is an answer to, IP then has forgotten: there is no IP header of
+ * it any more to look for a mark in. */
+static struct app first, second;
+static struct peer q, r;
+static netif_output_fn plain_output;
+
+static err_t output_that_inputs(struct netif *netif, struct pbuf *p, const ip4_addr_t *dst)
+{
+  err_t err = plain_output(netif, p, dst);
+  netif->output = plain_output;
+  peer_segment(&r, TCP_ACK, r.seq, r.ack, NULL, 0);
+  return err;
+}
+
+static err_t recv_that_sends(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+  LWIP_UNUSED_ARG(arg);
+  LWIP_UNUSED_ARG(err);
+  if (first.recv_calls++ == 0) {
+    return ERR_MEM;
+  }
+  if (p != NULL) {
+    first.got += p->tot_len;
+    tcp_recved(pcb, p->tot_len);
+    pbuf_free(p);
+  }
+  if (first.recv_calls == 2) {
+    plain_output = vnet.netif.output;
+    vnet.netif.output = output_that_inputs;
+    EXPECT(tcp_write(second.pcb, "x", 1, TCP_WRITE_FLAG_COPY) == ERR_OK, "tcp_write");
+    EXPECT(tcp_output(second.pcb) == ERR_OK && vnet.netif.output == plain_output, "tcp_output");
+  }
+  return ERR_OK;
+}
+
+static void input_within_output(void)
+{
+  struct app apps[2];
+  memset(apps, 0, sizeof apps);
+  app_listen(80, apps, 2);
+  peer_init(&q, PEER_ADDR, 5000, 80);
+  peer_open(&q);
+  peer_init(&r, PEER_ADDR, 5001, 80);
+  peer_open(&r);
+  first = apps[0];
+  second = apps[1];
+  EXPECT(first.pcb != NULL && second.pcb != NULL, "connections");
+  tcp_recv(first.pcb, recv_that_sends);
+  peer_send(&q, TCP_ACK, "abc", 3);
+  peer_send(&q, TCP_ACK, "defg", 4);
+  EXPECT(first.recv_calls == 3 && first.got == 7, "%u calls, %u octets", first.recv_calls, (unsigned)first.got);
+  expect_consistent();
+}
+
 #define CASE(name) { "recovery_" #name, name, 0 }
 const struct attack_case cases_recovery[] = {
   CASE(sack_of_data_never_sent),
@@ -579,6 +635,7 @@ const struct attack_case cases_recovery[] = {
   CASE(timestamps_from_the_future),
   CASE(eifel_forged),
   CASE(eifel_forged_from_the_future),
+  CASE(input_within_output),
 };
 const unsigned cases_recovery_count = sizeof cases_recovery / sizeof cases_recovery[0];
 #else
