@@ -28,6 +28,7 @@ struct script {
 struct slot {
   struct tcp_pcb *pcb; /* the application's own pointer; NULL once it may not be used any more */
   u8_t fresh;          /* the PCB was made and is on no list yet */
+  u8_t deaf;           /* with the event API: the application does not look at data and errors */
   u16_t local_port;
   u32_t iss, irs;
   u32_t written, received; /* offsets in the two byte streams */
@@ -37,6 +38,7 @@ struct slot {
 struct listener {
   struct tcp_pcb *pcb;
   u8_t number;
+  u8_t accepts; /* with the event API: there is an accept callback */
 };
 
 extern struct slot slots[SLOTS];
@@ -63,8 +65,11 @@ void unhog(void);
 void net_init(void);
 void net_fail(int count, err_t err);
 void inject(char **argv, int argc);
-const ip_addr_t *remote_address(int slot);
-const ip_addr_t *local_address(int slot);
+/* An interface has another address for a moment: what is bound to its own is aborted. */
+void net_change_address(int number);
+/* A connection's own or remote address, as the application names it to lwIP. */
+const ip_addr_t *given_address(int slot, int remote);
+const ip_addr_t *listener_address(int number);
 
 /* peer_state.c */
 void print_state(void);

@@ -116,7 +116,7 @@ static err_t on_poll(void *arg, struct tcp_pcb *pcb)
   return act(arg, EV_POLL, pcb, ERR_OK);
 }
 
-static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
+static err_t report_connected(void *arg, struct tcp_pcb *pcb, err_t err)
 {
   printf("cb %d connected %d\n", (int)((struct slot *)arg - slots), err);
   return act(arg, EV_CONNECTED, pcb, ERR_OK);
@@ -150,11 +150,14 @@ static const struct tcp_ext_arg_callbacks ext_callbacks = {ext_destroy, ext_pass
 static void own(struct slot *s, struct tcp_pcb *pcb)
 {
   s->pcb = pcb;
+  s->deaf = 0;
   s->written = s->received = 0;
   tcp_arg(pcb, s);
+#if LWIP_CALLBACK_API
   tcp_recv(pcb, on_recv);
   tcp_sent(pcb, on_sent);
   tcp_err(pcb, on_err);
+#endif
   tcp_poll(pcb, on_poll, 4);
 #if LWIP_TCP_PCB_NUM_EXT_ARGS
   tcp_ext_arg_set_callbacks(pcb, 0, &ext_callbacks);
@@ -190,13 +193,18 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
   }
 }
 
-static void closed(struct slot *s, struct tcp_pcb *pcb)
+#if LWIP_CALLBACK_API
+static tcp_connected_fn const on_connected = report_connected;
+
+static void set_deaf(struct slot *s)
 {
-  s->pcb = NULL;
-  /* Outside tcp_input() a closed PCB with unread data is freed at once; a callback has to say so as for an abort. */
-  if (pcb == running && !pcb_is_listed(pcb) && tcp_input_pcb != pcb) {
-    running_gone = 1;
-  }
+  tcp_recv(s->pcb, NULL);
+  tcp_err(s->pcb, NULL);
+}
+
+static void set_accept(struct tcp_pcb *listening)
+{
+  tcp_accept(listening, on_accept);
 }
 
 static void quiet(struct tcp_pcb *pcb)
@@ -205,6 +213,87 @@ static void quiet(struct tcp_pcb *pcb)
   tcp_sent(pcb, NULL);
   tcp_err(pcb, NULL);
   tcp_poll(pcb, NULL, 0);
+}
+#else
+/* With the event API lwIP keeps no callbacks: what the application does not want it leaves alone itself. */
+static tcp_connected_fn const on_connected = NULL;
+
+static void set_deaf(struct slot *s)
+{
+  s->deaf = 1;
+}
+
+static void set_accept(struct tcp_pcb *listening)
+{
+  listeners[((struct listener *)listening->callback_arg)->number].accepts = 1;
+}
+
+static void quiet(struct tcp_pcb *pcb)
+{
+  tcp_arg(pcb, NULL);
+  tcp_poll(pcb, NULL, 0);
+}
+
+/* Data that nobody wants are acknowledged and thrown away; their end is answered by closing, as lwIP's tcp_recv_null does. */
+static err_t discard(struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+  if (p != NULL) {
+    tcp_recved(pcb, p->tot_len);
+    pbuf_free(p);
+  } else if (err == ERR_OK) {
+    return tcp_close(pcb);
+  }
+  return ERR_OK;
+}
+
+static err_t accept_event(struct listener *l, struct tcp_pcb *pcb, err_t err)
+{
+  return l != NULL && l->accepts ? on_accept(l, pcb, err) : ERR_ARG;
+}
+
+static void err_event(struct slot *s, err_t err)
+{
+  struct listener *l = (struct listener *)(void *)s;
+
+  if (l >= listeners && l < listeners + LISTENERS) {
+    /* Of a PCB that was not accepted yet: it has its listener's argument. */
+    printf("cb listener %d err %d\n", (int)(l - listeners), err);
+  } else if (s != NULL && !s->deaf) {
+    on_err(s, err);
+  }
+}
+
+err_t lwip_tcp_event(void *arg, struct tcp_pcb *pcb, enum lwip_event event, struct pbuf *p, u16_t size, err_t err)
+{
+  struct slot *s = event == LWIP_EVENT_ACCEPT ? NULL : arg;
+
+  switch (event) {
+    case LWIP_EVENT_ACCEPT:
+      return accept_event(arg, pcb, err);
+    case LWIP_EVENT_RECV:
+      return s != NULL && !s->deaf ? on_recv(s, pcb, p, err) : discard(pcb, p, err);
+    case LWIP_EVENT_SENT:
+      return s != NULL ? on_sent(s, pcb, size) : ERR_OK;
+    case LWIP_EVENT_CONNECTED:
+      return s != NULL ? report_connected(s, pcb, err) : ERR_OK;
+    case LWIP_EVENT_POLL:
+      return s != NULL ? on_poll(s, pcb) : ERR_OK;
+    case LWIP_EVENT_ERR:
+      err_event(s, err);
+      return ERR_OK;
+  }
+  printf("cb event %d\n", event);
+  return ERR_OK;
+}
+#endif
+
+static void closed(struct slot *s, struct tcp_pcb *pcb)
+{
+  s->pcb = NULL;
+  /* Outside tcp_input() a closed PCB with unread data is freed at once; a callback has to say so as for an abort. */
+  if (pcb == running && !pcb_is_listed(pcb) && tcp_input_pcb != pcb) {
+    running_gone = 1;
+  }
 }
 
 static void do_write(struct slot *s, int len, const char *flags)
@@ -236,7 +325,7 @@ static void do_listen(char **argv, int argc)
   if (argc > 4 && !strcmp(argv[4], "reuse")) {
     ip_set_option(pcb, SOF_REUSEADDR);
   }
-  err = tcp_bind(pcb, IP_ANY_TYPE, port);
+  err = tcp_bind(pcb, listener_address(atoi(argv[1]) % LISTENERS), port);
   if (err != ERR_OK) {
     printf("= bind %d\n", err);
     tcp_close(pcb);
@@ -254,9 +343,10 @@ static void do_listen(char **argv, int argc)
     return;
   }
   l->pcb = listening;
+  l->accepts = 0;
   tcp_arg(listening, l);
   if (argc <= 5) {
-    tcp_accept(listening, on_accept);
+    set_accept(listening);
   }
 #if LWIP_TCP_PCB_NUM_EXT_ARGS
   tcp_ext_arg_set_callbacks(listening, 0, &ext_callbacks);
@@ -351,7 +441,7 @@ static int opening_call(struct slot *s, char **argv, int argc)
   err_t err;
 
   if (!strcmp(argv[0], "bind")) {
-    const ip_addr_t *to = argc > 3 && !strcmp(argv[3], "own") ? local_address(number) : IP_ANY_TYPE;
+    const ip_addr_t *to = argc > 3 && !strcmp(argv[3], "own") ? given_address(number, 0) : IP_ANY_TYPE;
 
     err = tcp_bind(s->pcb, to, (u16_t)(argc > 2 ? atoi(argv[2]) : 0));
     s->fresh = s->pcb->state == CLOSED && !pcb_is_listed(s->pcb);
@@ -364,7 +454,7 @@ static int opening_call(struct slot *s, char **argv, int argc)
     printf("= 0\n");
   } else if (!strcmp(argv[0], "connect")) {
     connecting = 1;
-    err = tcp_connect(s->pcb, remote_address(number), (u16_t)(FIRST_PORT + number), on_connected);
+    err = tcp_connect(s->pcb, given_address(number, 1), (u16_t)(FIRST_PORT + number), on_connected);
     connecting = 0;
     s->fresh = s->pcb->state == CLOSED && !pcb_is_listed(s->pcb);
     if (err == ERR_OK) {
@@ -390,8 +480,7 @@ static int setting_call(struct slot *s, char **argv, int argc)
       tcp_nagle_disable(s->pcb);
     }
   } else if (!strcmp(argv[0], "deaf")) {
-    tcp_recv(s->pcb, NULL);
-    tcp_err(s->pcb, NULL);
+    set_deaf(s);
   } else if (!strcmp(argv[0], "again")) {
     err_t err = ERR_OK;
 
@@ -443,18 +532,6 @@ static int data_call(struct slot *s, char **argv, int argc)
   return 1;
 }
 
-/* The address of an interface changes: what is bound to the old one is aborted. */
-static void change_address(int number)
-{
-  ip4_addr_t old, changed;
-
-  ip4_addr_copy(old, *netif_ip4_addr(&netifs[number % NETIFS]));
-  IP4_ADDR(&changed, 10, number % NETIFS, 0, 77);
-  netif_set_ipaddr(&netifs[number % NETIFS], &changed);
-  netif_set_ipaddr(&netifs[number % NETIFS], &old);
-  printf("= 0\n");
-}
-
 int api_command(char **argv, int argc)
 {
   struct slot *s = &slots[argc > 1 ? (unsigned)atoi(argv[1]) % SLOTS : 0];
@@ -468,7 +545,8 @@ int api_command(char **argv, int argc)
   } else if (!strcmp(argv[0], "new")) {
     do_new(s, argc > 2 ? argv[2] : "v4");
   } else if (!strcmp(argv[0], "ipchange")) {
-    change_address(argc > 1 ? atoi(argv[1]) : 0);
+    net_change_address(argc > 1 ? atoi(argv[1]) : 0);
+    printf("= 0\n");
   } else if (!strcmp(argv[0], "txnow")) {
     tcp_txnow();
   } else if (!owns_pcb(s)) {

@@ -13,7 +13,7 @@
 #define FRAME_MAX 4096
 
 struct netif netifs[NETIFS];
-static int fail_count;
+static int fail_count[SLOTS + 1]; /* of each connection, and of all else */
 static err_t fail_err;
 static u32_t segments_sent;
 
@@ -152,13 +152,25 @@ static void print_segment(int netif, const u8_t *ip, size_t total)
   printf(" ck=%s\n", tcp_sum(ip, tcp, len) == 0 ? "ok" : "BAD");
 }
 
+/* Whose packet it is. */
+static int sender(const u8_t *ip, size_t total)
+{
+  size_t header = ip[0] >> 4 == 6 ? 40 : (size_t)(ip[0] & 15) * 4;
+  int slot = total < header + 4 ? -1 : slot_of_port((u16_t)(ip[header + 2] << 8 | ip[header + 3]));
+
+  return slot < 0 ? SLOTS : slot;
+}
+
 static err_t record(struct netif *netif, struct pbuf *p)
 {
   static u8_t frame[0x10000];
   int number = netif == &netifs[1];
+  int *fail;
 
-  if (fail_count > 0) {
-    fail_count--;
+  pbuf_copy_partial(p, frame, p->tot_len, 0);
+  fail = &fail_count[sender(frame, p->tot_len)];
+  if (*fail > 0) {
+    (*fail)--;
     printf("txfail %d\n", fail_err);
     return fail_err;
   }
@@ -174,7 +186,6 @@ static err_t record(struct netif *netif, struct pbuf *p)
     printf("tx chained\n");
   }
 #endif
-  pbuf_copy_partial(p, frame, p->tot_len, 0);
   print_segment(number, frame, p->tot_len);
   return ERR_OK;
 }
@@ -207,6 +218,18 @@ static err_t setup(struct netif *netif)
   return ERR_OK;
 }
 
+#if LWIP_IPV6
+static void give_ip6(struct netif *netif, s8_t index, u32_t prefix, u32_t host)
+{
+  ip6_addr_t own;
+
+  IP6_ADDR(&own, lwip_htonl(prefix), 0, 0, lwip_htonl(host));
+  ip6_addr_assign_zone(&own, IP6_UNICAST, netif);
+  netif_ip6_addr_set(netif, index, &own);
+  netif_ip6_addr_set_state(netif, index, IP6_ADDR_PREFERRED);
+}
+#endif
+
 void net_init(void)
 {
   ip4_addr_t address, mask, gateway;
@@ -221,53 +244,92 @@ void net_init(void)
   }
   netif_set_default(&netifs[0]);
 #if LWIP_IPV6
-  {
-    ip6_addr_t own;
+  give_ip6(&netifs[0], 0, 0x20010db8, 1);
+#if PEER_ZONES
+  /* One link-local address, twice: only the zone tells which is meant. */
+  give_ip6(&netifs[0], 1, 0xfe800000, 1);
+  give_ip6(&netifs[1], 1, 0xfe800000, 1);
+#endif
+#endif
+}
 
-    IP6_ADDR(&own, PP_HTONL(0x20010db8), 0, 0, PP_HTONL(1));
-    netif_ip6_addr_set(&netifs[0], 0, &own);
-    netif_ip6_addr_set_state(&netifs[0], 0, IP6_ADDR_PREFERRED);
-  }
+void net_change_address(int number)
+{
+  struct netif *netif = &netifs[number % NETIFS];
+  ip4_addr_t old, changed;
+
+  ip4_addr_copy(old, *netif_ip4_addr(netif));
+  IP4_ADDR(&changed, 10, number % NETIFS, 0, 77);
+  netif_set_ipaddr(netif, &changed);
+  netif_set_ipaddr(netif, &old);
+#if PEER_ZONES
+  give_ip6(netif, 1, 0xfe800000, 77);
+  give_ip6(netif, 1, 0xfe800000, 1);
 #endif
 }
 
 void net_fail(int count, err_t err)
 {
-  fail_count = count;
+  int slot;
+
+  for (slot = 0; slot <= SLOTS; slot++) {
+    fail_count[slot] = count;
+  }
   fail_err = err;
 }
 
-/* Slots 0-3 are on the first netif, 4 and 5 on the second, 6 and 7 speak IPv6 where there is IPv6. */
-static const ip_addr_t *address(int slot, int host)
+static int netif_of(int slot)
+{
+  return slot == 4 || slot == 5;
+}
+
+/*
+ * Slots 0-3 are on the first netif, 4 and 5 on the second, 6 and 7 speak IPv6 where there is IPv6. With zones slots 0 to 5
+ * speak IPv6 on their link, by the same addresses on both netifs, and 7 IPv4.
+ */
+static const ip_addr_t *address(int slot, int host, int zoned)
 {
   static ip_addr_t out;
+  ip4_addr_t v4;
 
 #if LWIP_IPV6
-  if (slot >= 6) {
+  if (PEER_ZONES ? slot < 7 : slot >= 6) {
     ip6_addr_t v6;
 
-    IP6_ADDR(&v6, PP_HTONL(0x20010db8), 0, 0, lwip_htonl((u32_t)host));
+    IP6_ADDR(&v6, lwip_htonl(PEER_ZONES && slot < 6 ? 0xfe800000 : 0x20010db8), 0, 0, lwip_htonl((u32_t)host));
+    if (zoned) {
+      ip6_addr_assign_zone(&v6, IP6_UNICAST, &netifs[netif_of(slot)]);
+    }
     ip_addr_copy_from_ip6(out, v6);
     return &out;
   }
 #endif
-  {
-    ip4_addr_t v4;
-
-    IP4_ADDR(&v4, 10, slot == 4 || slot == 5, 0, host);
-    ip_addr_copy_from_ip4(out, v4);
-  }
+  LWIP_UNUSED_ARG(zoned);
+  IP4_ADDR(&v4, 10, netif_of(slot), 0, host);
+  ip_addr_copy_from_ip4(out, v4);
   return &out;
 }
 
-const ip_addr_t *remote_address(int slot)
+static const ip_addr_t *remote_address(int slot)
 {
-  return address(slot, 2);
+  return address(slot, 2, 0);
 }
 
-const ip_addr_t *local_address(int slot)
+static const ip_addr_t *local_address(int slot)
 {
-  return address(slot, 1);
+  return address(slot, 1, 0);
+}
+
+/* Slots 3 and 5 leave it to lwIP to find the zone. */
+const ip_addr_t *given_address(int slot, int remote)
+{
+  return address(slot, remote ? 2 : 1, slot != 3 && slot != 5);
+}
+
+/* With zones all but the first listener are on one link: 1 and 3 on the second, 2 on the first. */
+const ip_addr_t *listener_address(int number)
+{
+  return PEER_ZONES && number > 0 ? address(number & 1 ? 4 : 0, 1, 1) : IP_ANY_TYPE;
 }
 
 struct wanted {
@@ -484,7 +546,7 @@ void inject(char **argv, int argc)
     return;
   }
   {
-    struct netif *netif = &netifs[(s == 4 || s == 5) ^ w.wrong_netif];
+    struct netif *netif = &netifs[netif_of(s) ^ w.wrong_netif];
 
     if (netif->input(p, netif) != ERR_OK) {
       pbuf_free(p);

@@ -8,6 +8,10 @@
 #include "lwip/stats.h"
 #include "peer.h"
 
+#ifndef LWIP_TCP_RTO_TIME
+#define LWIP_TCP_RTO_TIME 3000 /* lwIP 2.1 has no name for it */
+#endif
+
 static const char *const state_names[] = {"CLOSED",     "LISTEN",     "SYN_SENT", "SYN_RCVD", "ESTABLISHED", "FIN_WAIT_1",
                                           "FIN_WAIT_2", "CLOSE_WAIT", "CLOSING",  "LAST_ACK", "TIME_WAIT"};
 
@@ -80,6 +84,11 @@ static void print_options(const struct tcp_pcb *pcb, u32_t irs)
 {
   LWIP_UNUSED_ARG(pcb);
   LWIP_UNUSED_ARG(irs);
+#if PEER_ZONES
+  if (IP_IS_V6_VAL(pcb->remote_ip)) {
+    printf(" zones=%u/%u", ip6_addr_zone(ip_2_ip6(&pcb->local_ip)), ip6_addr_zone(ip_2_ip6(&pcb->remote_ip)));
+  }
+#endif
 #if LWIP_WND_SCALE
   printf(" scale=%u/%u", pcb->snd_scale, pcb->rcv_scale);
 #endif

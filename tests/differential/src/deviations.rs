@@ -93,6 +93,12 @@ pub const TABLE: &[Deviation] = &[
         explains: window_update,
     },
     Deviation {
+        id: "half-window-less-options",
+        why: "what is left of half a tiny window is less than the timestamps take: segments of the MSS (MUST-16); in C the \
+              length wraps, and a segment is as long as the write",
+        explains: no_room_beside_timestamps,
+    },
+    Deviation {
         id: "rfc5681-gap-ack",
         why: "a segment that fills a gap, or repeats what was received, is acknowledged at once, after the application has \
               had the data (RFC 5681 4.2); C delays that ACK, or with SACK blocks to tell sends it before the callback",
@@ -101,7 +107,7 @@ pub const TABLE: &[Deviation] = &[
     Deviation {
         id: "options-of-accepted-syn",
         why: "options count only in a segment that is accepted, MSS only in the SYN, timestamps only where negotiated, and \
-              an MSS of 0 as none; C takes both from any segment, and an MSS of 0 as TCP_MSS",
+              an MSS of 0 as none; C takes them from any segment, window scaling from any SYN, and an MSS of 0 as TCP_MSS",
         explains: mss_elsewhere,
     },
     Deviation {
@@ -126,7 +132,8 @@ pub const TABLE: &[Deviation] = &[
     },
     Deviation {
         id: "rfc5961-syn-received",
-        why: "a SYN in the window is answered with a challenge ACK in SYN-RECEIVED as well (RFC 5961 4.2); C says nothing",
+        why: "a SYN in the window is answered with a challenge ACK in SYN-RECEIVED as well (RFC 5961 4.2); C does \
+              as if the bit were not set",
         explains: syn_in_syn_received,
     },
     Deviation {
@@ -417,6 +424,7 @@ fn mss_elsewhere(at: &Context) -> bool {
     });
     options.iter().any(|option| match option.as_bytes().first() {
         Some(b'm') => *option == "m0" || !accepted,
+        Some(b'w') => !accepted,
         Some(b'x') => option.starts_with("x0204") && !accepted,
         Some(b't') => not_to_be_timed && only_timestamps(at),
         _ => false,
@@ -430,6 +438,14 @@ fn only_timestamps(at: &Context) -> bool {
     bare(at.reference) == bare(at.subject)
 }
 
+fn no_room_beside_timestamps(at: &Context) -> bool {
+    const TIMESTAMPS: i64 = 12;
+    let slot = at.step.strip_prefix("write ").and_then(|rest| rest.split(' ').next()?.parse::<usize>().ok());
+    let largest = |pcb: &Pcb| pcb.text("swnd").split_once('/').and_then(|(_, largest)| largest.parse::<i64>().ok());
+    slot.and_then(|slot| at.before.get(&slot))
+        .is_some_and(|pcb| pcb.flag("TS") && largest(pcb).is_some_and(|largest| largest / 2 <= TIMESTAMPS))
+}
+
 fn tiny_mss(at: &Context) -> bool {
     let tiny = |option: &&str| option.strip_prefix('m').and_then(|m| m.parse().ok()).is_some_and(|m: i64| m < 64);
     at.segment().is_some_and(|segment| segment.flags.contains('S')) && at.options().iter().any(tiny)
@@ -438,11 +454,13 @@ fn tiny_mss(at: &Context) -> bool {
 fn syn_in_syn_received(at: &Context) -> bool {
     at.target().is_some_and(|(segment, pcb)| {
         let sent = format!("tx {} ", segment.slot);
+        let answers = |line: &String| line.starts_with(&sent) && (is_pure_ack(line) || line.contains(" SA "));
         pcb.state == "SYN_RCVD"
             && segment.flags.contains('S')
             && !segment.flags.contains('R')
-            && (0..pcb.num("rcv_wnd")).contains(&wrapped(segment.seq - pcb.num("rcv_nxt")))
-            && Context::count(at.subject, &sent) == Context::count(at.reference, &sent) + 1
+            && (-1..pcb.num("rcv_wnd")).contains(&wrapped(segment.seq - pcb.num("rcv_nxt")))
+            && (Context::count(at.subject, &sent) == Context::count(at.reference, &sent) + 1
+                || segment.flags.contains('A') && at.subject.iter().any(answers))
     })
 }
 

@@ -316,7 +316,8 @@ impl<'a> Generator<'a> {
     fn answer_syn(&mut self, slot: usize, pcb: &Pcb) {
         let opts = self.syn_options(slot);
         let nxt = pcb.num("nxt");
-        let choice = self.rng.weighted(&[60, 5, 5, 4, 4, if self.tame { 0 } else { 5 }, 4, 8, 4]);
+        let choice =
+            self.rng.weighted(&[60, 5, 5, 4, 4, if self.tame { 0 } else { 5 }, 4, 8, if self.tame { 0 } else { 4 }]);
         self.remotes[slot].sent = 1;
         let wrong = nxt + self.rng_offset();
         let opts = if self.tame && choice != 0 { String::new() } else { opts };

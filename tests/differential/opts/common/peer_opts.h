@@ -23,6 +23,11 @@
 #define LWIP_PERF                0
 #define LWIP_NUM_NETIF_CLIENT_DATA 0
 
+/* 1: connections are between link-local addresses, which both interfaces have. */
+#ifndef PEER_ZONES
+#define PEER_ZONES               0
+#endif
+
 /* Initial sequence numbers come from the trace, so that both cores use the same. */
 #define LWIP_HOOK_FILENAME       "peer_hooks.h"
 #define LWIP_HOOK_TCP_ISN        peer_isn
