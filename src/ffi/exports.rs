@@ -4,6 +4,8 @@
 //! listener (freed, closed, never one) is reported by LWIP_ASSERT and otherwise has no effect, or gives an error.
 //! Safety of all functions: lwIP's core lock is held, and pointers other than to PCBs are what lwip/tcp.h says.
 
+#![warn(clippy::missing_docs_in_private_items)]
+
 use super::bindings as c;
 use super::diagnostics::{Assertion, assert_that};
 use super::ip::Addr;
@@ -18,8 +20,11 @@ use core::ptr::null_mut;
 
 /// What a `struct tcp_pcb *` of the application points to.
 pub(super) enum Target<'c> {
+    /// A living connection, in any state but LISTEN.
     Connection(Pcb<'c>),
+    /// A listener.
     Listener(Listener<'c>),
+    /// Nothing that lives.
     Nothing,
 }
 
@@ -73,13 +78,14 @@ pub(super) fn connection_id(core: &Core, pcb: *const c::tcp_pcb) -> Result<PcbId
     connection(core, pcb).map(Pcb::id).ok_or(Error::ARG)
 }
 
-/// A new PCB, or NULL if there is no memory; the caller owns it.
+/// A new connection of priority TCP_PRIO_NORMAL: see [`tcp_alloc`].
 #[unsafe(no_mangle)]
 extern "C" fn tcp_new() -> *mut c::tcp_pcb {
     tcp_alloc(super::config::TCP_PRIO_NORMAL as u8)
 }
 
-/// The same for addresses of one IP version (IPADDR_TYPE_x).
+/// The same for addresses of one IP version: `kind` is IPADDR_TYPE_V4 or _V6, or IPADDR_TYPE_ANY for a listener to
+/// both. Without one of the two versions it has no effect.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_new_ip_type(kind: u8) -> *mut c::tcp_pcb {
     let pcb = tcp_new();
@@ -91,14 +97,19 @@ extern "C" fn tcp_new_ip_type(kind: u8) -> *mut c::tcp_pcb {
     pcb
 }
 
-/// A new PCB of this priority.
+/// A new connection in CLOSED (RFC 9293 3.3.2), the caller's until tcp_close succeeds, tcp_abort was called, or the err
+/// callback says that it is gone. `prio` is 1 to 127, more is more important.
+///
+/// NULL if the pool is empty and no connection may be given up for it: one in TIME-WAIT, LAST-ACK or CLOSING, or one of
+/// lower priority, whose err callback (ERR_ABRT) then runs in this call.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_alloc(prio: u8) -> *mut c::tcp_pcb {
     let mut core = enter();
     api::allocate(&mut core, prio).map_or(null_mut(), PcbId::as_ptr)
 }
 
-/// Sets the argument of all callbacks.
+/// Sets what all callbacks get as their first argument; it is the application's, and never looked at. A listener's is
+/// that of its connections, too.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_arg(pcb: *mut c::tcp_pcb, arg: *mut c_void) {
     match target(&enter(), pcb) {
@@ -108,6 +119,7 @@ extern "C" fn tcp_arg(pcb: *mut c::tcp_pcb, arg: *mut c_void) {
     }
 }
 
+/// Functions that set a callback of a connection.
 macro_rules! set_callback {
     ($($(#[$doc:meta])* $name:ident, $set:ident: $ty:ty;)*) => {
         $(
@@ -123,15 +135,25 @@ macro_rules! set_callback {
     };
 }
 set_callback! {
-    /// Sets the recv callback.
+    /// Sets the recv callback; NULL: what arrives is taken, acknowledged and dropped.
+    ///
+    /// A chain of pbufs that it gets is its own if it returns ERR_OK: it frees them, and says by tcp_recved how many octets
+    /// the window may open for. With ERR_ABRT, after tcp_abort, they are the application's as well. With any other value
+    /// they stay ours, and are offered again. No chain: the peer has closed (RFC 9293 3.10.7.4, eighth).
     tcp_recv, recv: c::tcp_recv_fn;
-    /// Sets the sent callback.
+    /// Sets the sent callback; NULL: none. It gets the number of octets that were acknowledged (RFC 9293 3.10.7.4, fifth),
+    /// which are the application's again if they were not copied; 0 if nothing was, but memory is back that tcp_write had
+    /// lacked.
     tcp_sent, sent: c::tcp_sent_fn;
-    /// Sets the err callback.
+    /// Sets the err callback; NULL: none. It hears that the connection is over: ERR_RST (RFC 9293 3.10.7.4, second),
+    /// ERR_ABRT (given up by a timeout, by tcp_abort, or for another PCB), ERR_CLSD (closed on both sides). The PCB is
+    /// freed already.
     tcp_err, err: c::tcp_err_fn;
 }
 
-/// Sets the accept callback of a listener; has no effect on another PCB.
+/// Sets the accept callback of a listener; no effect on a connection. NULL, or none set: connections are reset. It gets
+/// a connection in ESTABLISHED (RFC 9293 3.10.7.4, fifth), the application's if it returns ERR_OK; with another value
+/// the connection is reset and freed, with ERR_ABRT it was already. NULL and ERR_MEM: there was no memory for one.
 #[cfg(lwip_callback_api)]
 #[unsafe(no_mangle)]
 extern "C" fn tcp_accept(pcb: *mut c::tcp_pcb, function: c::tcp_accept_fn) {
@@ -140,7 +162,8 @@ extern "C" fn tcp_accept(pcb: *mut c::tcp_pcb, function: c::tcp_accept_fn) {
     }
 }
 
-/// Sets the poll callback, called every `interval` ticks of the slow timer.
+/// Sets the poll callback (NULL: none), called every `interval` ticks of TCP_SLOW_INTERVAL (500 ms) while nothing is
+/// acknowledged.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_poll(pcb: *mut c::tcp_pcb, function: PollFn, interval: u8) {
     if let Some(pcb) = connection(&enter(), pcb) {
@@ -151,12 +174,18 @@ extern "C" fn tcp_poll(pcb: *mut c::tcp_pcb, function: PollFn, interval: u8) {
     }
 }
 
+/// What tcp_poll() takes: with LWIP_EVENT_API there is no function to call.
 #[cfg(lwip_callback_api)]
 type PollFn = c::tcp_poll_fn;
+/// See above.
 #[cfg(not(lwip_callback_api))]
 type PollFn = *const c_void;
 
-/// Binds to an address (NULL: any) and a port (0: a free one). ERR_USE if it is taken.
+/// Gives a connection its local address and port, as RFC 9293 3.10.1 has it for OPEN (MUST-43). `addr` NULL, with IPv4,
+/// is IP_ADDR_ANY; it is copied. `port`, in host byte order: 0 chooses a free one at random (RFC 6056 3.3.1).
+///
+/// ERR_ARG: no connection, or NULL without IPv4; ERR_VAL: not in CLOSED; ERR_USE: taken; ERR_BUF: no port is free. Then
+/// the PCB is as it was.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tcp_bind(pcb: *mut c::tcp_pcb, addr: *const c::ip_addr_t, port: u16) -> c::err_t {
     let core = enter();
@@ -170,7 +199,7 @@ unsafe extern "C" fn tcp_bind(pcb: *mut c::tcp_pcb, addr: *const c::ip_addr_t, p
     })
 }
 
-/// Restricts a PCB to one interface; NULL: any.
+/// Sends and receives by one interface only; NULL: any. It is remembered by its index: the struct stays the caller's.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tcp_bind_netif(pcb: *mut c::tcp_pcb, netif: *const c::netif) {
     // SAFETY: null or a netif of the caller.
@@ -182,7 +211,12 @@ unsafe extern "C" fn tcp_bind_netif(pcb: *mut c::tcp_pcb, netif: *const c::netif
     }
 }
 
-/// Opens a connection; `connected` is called when it is there, the err callback if it fails.
+/// OPEN, active (RFC 9293 3.10.1): sends a SYN to `addr`, which is copied, and `port`, in host byte order. `connected`
+/// is called with ERR_OK when the connection is there, the err callback if it fails.
+///
+/// ERR_ARG: no connection, or no address; ERR_ISCONN: not in CLOSED; ERR_RTE: no route; ERR_VAL: a broadcast or
+/// multicast address (MUST-46); ERR_BUF: no port is free; ERR_USE: that connection exists; ERR_MEM: no memory for the
+/// SYN. Then the PCB is the caller's still, in CLOSED.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tcp_connect(
     pcb: *mut c::tcp_pcb,
@@ -205,7 +239,12 @@ unsafe extern "C" fn tcp_connect(
     }))
 }
 
-/// Turns a bound PCB into a listener, which is returned; the PCB is freed. NULL if that fails: the PCB stays.
+/// OPEN, passive (RFC 9293 3.10.1): gives a listener in place of `pcb`, which is freed. The listener is the caller's
+/// until tcp_close; it takes over address, port, callback argument and external arguments. `backlog`: how many
+/// connections may wait to be accepted, at least 1; without TCP_LISTEN_BACKLOG any number.
+///
+/// NULL if that fails, with the reason in `err`, which may be NULL; `pcb` stays. ERR_ARG: no connection; ERR_CLSD: not
+/// in CLOSED; ERR_USE: there is such a listener (SO_REUSE); ERR_MEM: no memory.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tcp_listen_with_backlog_and_err(
     pcb: *mut c::tcp_pcb,
@@ -240,7 +279,8 @@ unsafe extern "C" fn tcp_listen_with_backlog(pcb: *mut c::tcp_pcb, backlog: u8) 
     unsafe { tcp_listen_with_backlog_and_err(pcb, backlog, null_mut()) }
 }
 
-/// The application has consumed `len` octets of what was received.
+/// RECEIVE (RFC 9293 3.10.3): the application has consumed `len` octets of what was received. The window opens by as
+/// many, and the peer is told if that is worth a segment (3.8.6.2.2, MUST-39). More than were received count as all.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_recved(pcb: *mut c::tcp_pcb, len: u16) {
     let mut core = enter();
@@ -249,8 +289,12 @@ extern "C" fn tcp_recved(pcb: *mut c::tcp_pcb, len: u16) {
     }
 }
 
-/// Queues `len` octets at `data` to be sent. Without TCP_WRITE_FLAG_COPY they must stay as they are until they are
-/// acknowledged. ERR_MEM: try again from the sent callback.
+/// SEND (RFC 9293 3.10.2): queues `len` octets at `data`, all or, with an error, none. They go out by tcp_output, or
+/// with the next segment that is received. `flags`: TCP_WRITE_FLAG_COPY, without which they must stay as they are until
+/// they are acknowledged; TCP_WRITE_FLAG_MORE, without which the last segment gets PSH (MUST-61).
+///
+/// ERR_ARG: no connection, or `data` is NULL; ERR_CONN: closed, or not opened yet; ERR_MEM: more than tcp_sndbuf()
+/// octets or TCP_SND_QUEUELEN pbufs, or no memory: to be tried again from the sent callback.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tcp_write(pcb: *mut c::tcp_pcb, data: *const c_void, len: u16, flags: u8) -> c::err_t {
     let core = enter();
@@ -265,14 +309,24 @@ unsafe extern "C" fn tcp_write(pcb: *mut c::tcp_pcb, data: *const c_void, len: u
     })
 }
 
-/// Sends what is queued and may be sent.
+/// Sends what is queued, as far as the windows (RFC 9293 3.8.6, RFC 5681 3.1) and the Nagle algorithm (3.7.4) allow,
+/// and an ACK that is due. In a callback of the connection that a segment was just received for, it goes out when the
+/// callback has returned.
+///
+/// ERR_OK also if nothing may be sent; ERR_ARG: no connection; ERR_RTE: no route; or what the interface says, ERR_MEM
+/// as a rule: what was not sent stays queued.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_output(pcb: *mut c::tcp_pcb) -> c::err_t {
     let mut core = enter();
     to_err_t(connection_id(&core, pcb).and_then(|id| crate::output::output(&mut core, id)))
 }
 
-/// Closes a connection or listener: the pointer is not to be used any more, unless an error is returned.
+/// CLOSE (RFC 9293 3.10.4) of a connection or listener. A FIN follows what is queued; if data were received that the
+/// application has not consumed, a reset at once (SHLD-3). Callbacks stay set: an application that is done takes them
+/// away before.
+///
+/// ERR_OK: the PCB is ours, and freed in time; it is not to be used any more. Should memory for the FIN be lacking, the
+/// timers try again. ERR_ARG: neither connection nor listener.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_close(pcb: *mut c::tcp_pcb) -> c::err_t {
     let mut core = enter();
@@ -288,7 +342,11 @@ extern "C" fn tcp_close(pcb: *mut c::tcp_pcb) -> c::err_t {
     to_err_t(api::close(&mut core, id))
 }
 
-/// Closes one or both directions. ERR_CONN if there is nothing to close.
+/// Closes one direction or both, where RFC 9293 3.10.4 knows one only (3.6, MAY-1): `rx` not 0: what arrives is not
+/// wanted, and resets the connection if it does; `tx` not 0: a FIN follows what is queued. Both: as tcp_close. The PCB
+/// stays the application's if only one is closed.
+///
+/// ERR_CONN: a listener, or nothing to close in this state; ERR_ARG: no PCB.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_shutdown(pcb: *mut c::tcp_pcb, rx: c_int, tx: c_int) -> c::err_t {
     let mut core = enter();
@@ -300,13 +358,14 @@ extern "C" fn tcp_shutdown(pcb: *mut c::tcp_pcb, rx: c_int, tx: c_int) -> c::err
     to_err_t(api::shutdown(&mut core, id, rx != 0, tx != 0))
 }
 
-/// Gives a connection up: the peer gets a reset, the application its err callback with ERR_ABRT.
+/// ABORT (RFC 9293 3.10.5): frees a connection; the peer gets a reset, the application its err callback with ERR_ABRT.
+/// A callback of the connection that has called it returns ERR_ABRT. No effect on a listener.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_abort(pcb: *mut c::tcp_pcb) {
     tcp_abandon(pcb, 1);
 }
 
-/// The same, with a reset or without.
+/// The same; the peer is not told if `reset` is 0.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_abandon(pcb: *mut c::tcp_pcb, reset: c_int) {
     let mut core = enter();
@@ -315,7 +374,7 @@ extern "C" fn tcp_abandon(pcb: *mut c::tcp_pcb, reset: c_int) {
     }
 }
 
-/// Sets the priority: under memory pressure connections of lower priority are given up.
+/// Sets the priority, 1 to 127: for a connection of higher priority this one is given up if no PCB is left.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_setprio(pcb: *mut c::tcp_pcb, prio: u8) {
     match target(&enter(), pcb) {
@@ -325,7 +384,8 @@ extern "C" fn tcp_setprio(pcb: *mut c::tcp_pcb, prio: u8) {
     }
 }
 
-/// Our or the peer's address and port. ERR_VAL without a PCB.
+/// Copies our address and port (`local` not 0) or the peer's; the port in host byte order. Each place may be NULL.
+/// ERR_VAL: no PCB, or a listener, which has no peer.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tcp_tcp_get_tcp_addrinfo(
     pcb: *mut c::tcp_pcb,
@@ -365,7 +425,7 @@ const fn starts<const COUNT: usize>(names: &[u8]) -> [u8; COUNT] {
     starts
 }
 
-/// The name of a state, null-terminated; "?" for what is none.
+/// The name of a state, null-terminated, for ever valid; "?" for what is none.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_debug_state_str(state: c::tcp_state) -> *const c_char {
     const NAMES: &[u8] =
@@ -376,7 +436,7 @@ extern "C" fn tcp_debug_state_str(state: c::tcp_state) -> *const c_char {
     NAMES.get(usize::from(start)..).unwrap_or_default().as_ptr().cast()
 }
 
-/// The connection counts as not accepted yet.
+/// The connection, accepted or about to be, counts as one that waits for its listener's backlog.
 #[cfg(tcp_listen_backlog)]
 #[unsafe(no_mangle)]
 extern "C" fn tcp_backlog_delayed(pcb: *mut c::tcp_pcb) {
@@ -394,7 +454,8 @@ extern "C" fn tcp_backlog_accepted(pcb: *mut c::tcp_pcb) {
     }
 }
 
-/// A new id for external arguments.
+/// A new number for external arguments, the same for all PCBs. LWIP_ASSERT if there are LWIP_TCP_PCB_NUM_EXT_ARGS
+/// already; what is given then has no effect anywhere.
 #[cfg(lwip_tcp_pcb_ext_args)]
 #[unsafe(no_mangle)]
 extern "C" fn tcp_ext_arg_alloc_id() -> u8 {
@@ -416,14 +477,15 @@ fn update_ext_arg(pcb: *mut c::tcp_pcb, id: u8, update: impl FnOnce(&mut c::tcp_
     }
 }
 
-/// Sets the callbacks of an external argument.
+/// Sets the callbacks of an external argument of a connection or listener. The struct stays the caller's, for as long
+/// as the PCB lives.
 #[cfg(lwip_tcp_pcb_ext_args)]
 #[unsafe(no_mangle)]
 extern "C" fn tcp_ext_arg_set_callbacks(pcb: *mut c::tcp_pcb, id: u8, callbacks: *const c::tcp_ext_arg_callbacks) {
     update_ext_arg(pcb, id, |arg| arg.callbacks = callbacks);
 }
 
-/// Sets an external argument.
+/// Sets an external argument of a connection or listener; it is the application's, and never looked at.
 #[cfg(lwip_tcp_pcb_ext_args)]
 #[unsafe(no_mangle)]
 extern "C" fn tcp_ext_arg_set(pcb: *mut c::tcp_pcb, id: u8, data: *mut c_void) {

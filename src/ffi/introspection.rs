@@ -1,6 +1,8 @@
 //! The symbols of our own: version and connection introspection. cbindgen makes include/lwip_tcp_rust.h of this file, so
 //! what stands here is for C programmers.
 
+#![warn(clippy::missing_docs_in_private_items)]
+
 use super::bindings::tcp_pcb;
 use super::exports::enter;
 #[cfg(cc_choice)]
@@ -23,55 +25,55 @@ pub struct lwip_tcp_rust_info {
     pub state: u8,
     /// LWIP_TCP_RUST_OPT_x: what both sides have agreed on.
     pub options: u8,
-    /// Timeouts in a row without an answer.
+    /// Timeouts in a row without an answer (RFC 6298 5.5).
     pub retries: u8,
-    /// 1 while fast recovery is under way.
+    /// 1 while fast recovery is under way (RFC 6582, 6675).
     pub in_recovery: u8,
-    /// Smoothed round-trip time (RFC 6298), 0 before the first sample.
+    /// Smoothed round-trip time (SRTT of RFC 6298 2), 0 before the first sample.
     pub srtt_ms: u32,
-    /// Its mean deviation.
+    /// Its mean deviation (RTTVAR).
     pub rttvar_ms: u32,
-    /// Retransmission timeout, back-off included.
+    /// Retransmission timeout (RTO), back-off included.
     pub rto_ms: u32,
-    /// Congestion window.
+    /// Congestion window (cwnd of RFC 5681 2).
     pub cwnd: u32,
-    /// Slow start threshold.
+    /// Slow start threshold (ssthresh of RFC 5681 3.1).
     pub ssthresh: u32,
-    /// The peer's receive window.
+    /// The peer's receive window (SND.WND of RFC 9293 3.3.1).
     pub snd_wnd: u32,
-    /// Our receive window.
+    /// Our receive window (RCV.WND).
     pub rcv_wnd: u32,
-    /// Largest segment that is sent.
+    /// Largest segment that is sent: data and TCP options (RFC 9293 3.7.1, MUST-16).
     pub mss: u32,
-    /// Octets sent and not acknowledged.
+    /// Octets sent and not acknowledged (SND.NXT less SND.UNA), a SYN or FIN among them.
     pub in_flight: u32,
     /// Free octets of the send buffer.
     pub snd_buf: u32,
     /// pbufs in the send queue.
     pub snd_queuelen: u32,
-    /// Octets of ours that were acknowledged.
+    /// Octets of ours that were acknowledged, since the connection began.
     pub bytes_acked: u32,
-    /// Octets received in order.
+    /// Octets received in order, since the connection began.
     pub bytes_received: u32,
     /// Segments sent, retransmissions and pure ACKs included.
     pub segments_sent: u32,
-    /// Segments received.
+    /// Segments received, acceptable or not.
     pub segments_received: u32,
     /// Segments sent again.
     pub retransmissions: u32,
-    /// Duplicate ACKs received.
+    /// Duplicate ACKs received (RFC 5681 2).
     pub duplicate_acks: u32,
-    /// Segments that wait out of sequence.
+    /// Segments that wait out of sequence (TCP_QUEUE_OOSEQ).
     pub ooseq_segments: u32,
     /// With LWIP_TCP_RUST_SACK: octets in the network, as far as is known (RFC 6675: pipe); else as `in_flight`.
     pub pipe: u32,
-    /// With LWIP_TCP_RUST_SACK: octets that the peer has, and cannot acknowledge yet.
+    /// With LWIP_TCP_RUST_SACK: octets that the peer has, and cannot acknowledge yet (RFC 2018).
     pub sacked: u32,
     /// With LWIP_TCP_RUST_SACK: octets that are lost, and were not sent again yet.
     pub lost: u32,
     /// With LWIP_TCP_RUST_SACK: reductions of `cwnd` that were needless, and undone.
     pub spurious: u32,
-    /// With LWIP_TCP_RUST_RACK: the shortest round trip, 0 before the first sample.
+    /// With LWIP_TCP_RUST_RACK: the shortest round trip (RFC 8985 6.2), 0 before the first sample.
     pub min_rtt_ms: u32,
     /// LWIP_TCP_RUST_CC_x: the congestion control.
     pub congestion_control: u32,
@@ -79,7 +81,7 @@ pub struct lwip_tcp_rust_info {
     pub pacing_rate: u32,
     /// With BBR: octets per second that the path delivers, as far as is known; else 0.
     pub delivery_rate: u32,
-    /// With LWIP_TCP_RUST_ECN: marks received, and marks of which the peer has told. Ends at 65535.
+    /// With LWIP_TCP_RUST_ECN: marks received (CE), and marks of which the peer has told (ECE; RFC 3168 6.1). Ends at 65535.
     pub ecn_marks: u32,
 }
 
@@ -169,6 +171,7 @@ pub unsafe extern "C" fn lwip_tcp_rust_info(pcb: *const tcp_pcb, info: *mut lwip
     }
 }
 
+/// What there is to tell of a connection.
 fn describe(pcb: Pcb<'_>) -> lwip_tcp_rust_info {
     let Times { srtt, rttvar, rto } = times(pcb);
     let (flight, report) = (flight(pcb), report(pcb));
@@ -208,6 +211,7 @@ fn describe(pcb: Pcb<'_>) -> lwip_tcp_rust_info {
     }
 }
 
+/// LWIP_TCP_RUST_OPT_x of a connection.
 fn options(pcb: Pcb<'_>) -> u8 {
     let mut options = 0;
     #[cfg(lwip_wnd_scale)]

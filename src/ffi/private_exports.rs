@@ -1,5 +1,7 @@
 //! What lwip/priv/tcp_priv.h declares: the functions that IP, timers.c, pbuf.c and lwIP's unit tests call.
 
+#![warn(clippy::missing_docs_in_private_items)]
+
 use super::bindings as c;
 use super::exports::{connection, connection_id, enter};
 use super::globals::List;
@@ -12,7 +14,8 @@ use crate::pcb::{Core, Pcb, PcbId, SegBox, Tuple};
 use crate::wire::{Flags, SeqNum};
 use crate::{api, input, segmentation, timer};
 
-/// lwIP starts: draws the secrets of this run.
+/// lwIP starts: draws the secrets of initial sequence numbers (RFC 6528 3) and ports (RFC 6056 3.3.1) of this run, by
+/// LWIP_RAND.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_init() {
     // SAFETY: called by lwip_init(), before anything else of TCP: nobody holds or needs the lock.
@@ -22,19 +25,22 @@ extern "C" fn tcp_init() {
     super::icmp::watch(&core);
 }
 
-/// Every TCP_TMR_INTERVAL: both timers.
+/// To be called every TCP_TMR_INTERVAL (250 ms): the fast timer each time, the slow one every second time.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_tmr() {
     timer::both(&mut enter());
 }
 
-/// Every TCP_SLOW_INTERVAL.
+/// To be called every TCP_SLOW_INTERVAL (500 ms): retransmission (RFC 6298 5), zero-window probes (RFC 9293 3.8.6.1),
+/// keep-alive (3.8.4), the ends of TIME-WAIT (3.6.1, MUST-13) and other states, poll callbacks. With
+/// LWIP_TCP_RUST_FINE_TIMERS the first two have milliseconds of their own.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_slowtmr() {
     timer::slow(&mut enter());
 }
 
-/// Every TCP_FAST_INTERVAL.
+/// To be called every TCP_FAST_INTERVAL (250 ms): delayed ACKs (RFC 9293 3.8.6.3, MUST-40), refused data, closes that
+/// lacked memory.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_fasttmr() {
     timer::fast(&mut enter());
@@ -47,13 +53,14 @@ extern "C" fn lwip_tcp_rust_on_alarm() {
     timer::fine::on_alarm(&mut enter());
 }
 
-/// A driver that returned an error has room again.
+/// A driver that returned an error has room again: connections that it kept from sending try once more.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_txnow() {
     timer::retry_output(&mut enter());
 }
 
-/// IP hands in a segment; takes `p` over.
+/// SEGMENT ARRIVES (RFC 9293 3.10.7): IP hands in a packet, payload at the TCP header, that came by `netif`. `p` is
+/// ours from here on.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tcp_input(p: *mut c::pbuf, netif: *mut c::netif) {
     let mut core = enter();
@@ -63,7 +70,8 @@ unsafe extern "C" fn tcp_input(p: *mut c::pbuf, netif: *mut c::netif) {
     }
 }
 
-/// Frees a PCB that is on no list.
+/// Frees a connection that is on no list and owns nothing; no callback but the destroy callbacks of external arguments
+/// is called.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_free(pcb: *mut c::tcp_pcb) {
     let mut core = enter();
@@ -83,25 +91,28 @@ fn on(pcb: *mut c::tcp_pcb, action: impl FnOnce(Pcb<'_>) -> super::Result) -> c:
     to_err_t(connection(&enter(), pcb).map_or(Err(Error::ARG), action))
 }
 
-/// An ACK without data.
+/// Sends an ACK without data (RFC 9293 3.8.6.3), with the SACK blocks that there are (RFC 2018 4). ERR_ARG: no
+/// connection; ERR_BUF: no memory; ERR_RTE: no route; or what the interface says: then the timer tries again.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_send_empty_ack(pcb: *mut c::tcp_pcb) -> c::err_t {
     with(pcb, output::send_empty_ack)
 }
 
-/// Queues the first segment in flight to be sent again.
+/// Queues the first segment in flight to be sent again. ERR_VAL: there is none, or the driver still has it; ERR_ARG: no
+/// connection.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_rexmit(pcb: *mut c::tcp_pcb) -> c::err_t {
     on(pcb, |pcb| if rod::retransmit_first(pcb) { Ok(()) } else { Err(Error::VAL) })
 }
 
-/// Queues all segments in flight to be sent again.
+/// Queues all segments in flight to be sent again (RFC 6298 5.4). ERR_VAL: there is none, or the driver still has one;
+/// ERR_ARG: no connection.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_rexmit_rto_prepare(pcb: *mut c::tcp_pcb) -> c::err_t {
     on(pcb, |pcb| if rod::retransmit_all(pcb) { Ok(()) } else { Err(Error::VAL) })
 }
 
-/// Sends what the function above queued.
+/// Sends what [`tcp_rexmit_rto_prepare`] has queued, and counts one more retransmission.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_rexmit_rto_commit(pcb: *mut c::tcp_pcb) {
     with(pcb, |core, id| {
@@ -112,7 +123,7 @@ extern "C" fn tcp_rexmit_rto_commit(pcb: *mut c::tcp_pcb) {
     });
 }
 
-/// Both.
+/// Both of them.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_rexmit_rto(pcb: *mut c::tcp_pcb) {
     with(pcb, |core, id| {
@@ -121,7 +132,7 @@ extern "C" fn tcp_rexmit_rto(pcb: *mut c::tcp_pcb) {
     });
 }
 
-/// Fast retransmit.
+/// Fast retransmit (RFC 5681 3.2, RFC 6582 3.2), unless recovery is under way.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_rexmit_fast(pcb: *mut c::tcp_pcb) {
     on(pcb, |pcb| {
@@ -130,19 +141,22 @@ extern "C" fn tcp_rexmit_fast(pcb: *mut c::tcp_pcb) {
     });
 }
 
-/// Updates the announced window; returns by how much its right edge moved.
+/// Announces a larger window from the next segment on, if it is larger by enough (RFC 9293 3.8.6.2.2). By how many
+/// octets its right edge moved; 0 without a connection.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_update_rcv_ann_wnd(pcb: *mut c::tcp_pcb) -> u32 {
     connection(&enter(), pcb).map_or(0, flow_control::update_announced_window)
 }
 
-/// Offers data again that the application refused.
+/// Offers data again that the recv callback has refused, and then the FIN behind them. ERR_INPROGRESS: refused again;
+/// ERR_ABRT: the connection is gone; ERR_ARG: it was before.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_process_refused_data(pcb: *mut c::tcp_pcb) -> c::err_t {
     with(pcb, api::process_refused_data)
 }
 
-/// Frees all that a connection has queued.
+/// Frees all segments and data that a connection has queued; the PCB stays, in its state. No effect in CLOSED and
+/// TIME-WAIT.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_pcb_purge(pcb: *mut c::tcp_pcb) {
     on(pcb, |pcb| {
@@ -151,7 +165,8 @@ extern "C" fn tcp_pcb_purge(pcb: *mut c::tcp_pcb) {
     });
 }
 
-/// Takes a PCB off a list.
+/// Takes a connection off `list`, one of tcp_pcb_lists, sends an ACK that is due, and purges it. It is in CLOSED then,
+/// and the caller's to free.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_pcb_remove(list: *mut *mut c::tcp_pcb, pcb: *mut c::tcp_pcb) {
     if let Some(list) = List::at(list) {
@@ -162,7 +177,7 @@ extern "C" fn tcp_pcb_remove(list: *mut *mut c::tcp_pcb, pcb: *mut c::tcp_pcb) {
     }
 }
 
-/// Frees a chain of segments.
+/// Frees a chain of segments, with a reference to the pbufs of each; NULL is none.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tcp_segs_free(seg: *mut c::tcp_seg) {
     let mut next = seg;
@@ -174,14 +189,14 @@ unsafe extern "C" fn tcp_segs_free(seg: *mut c::tcp_seg) {
     }
 }
 
-/// Frees a segment.
+/// Frees a segment, with its reference to its pbufs; NULL is none.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tcp_seg_free(seg: *mut c::tcp_seg) {
     // SAFETY: null or a segment of the caller.
     drop(unsafe { SegBox::from_raw(seg) });
 }
 
-/// A copy of a segment that refers to the same pbufs; NULL without memory.
+/// A copy of a segment, the caller's, with a reference of its own to the same pbufs; NULL without memory.
 #[cfg(tcp_queue_ooseq)]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tcp_seg_copy(seg: *mut c::tcp_seg) -> *mut c::tcp_seg {
@@ -199,13 +214,15 @@ unsafe extern "C" fn tcp_seg_copy(seg: *mut c::tcp_seg) -> *mut c::tcp_seg {
     }
 }
 
-/// Queues our FIN.
+/// Queues our FIN (RFC 9293 3.10.4), on the last segment that was not sent if it can take it. ERR_MEM: no memory for
+/// one of its own; ERR_ARG: no connection.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_send_fin(pcb: *mut c::tcp_pcb) -> c::err_t {
     on(pcb, segmentation::send_fin)
 }
 
-/// Queues a segment with SYN or FIN.
+/// Queues a segment without data: a SYN with its options (RFC 9293 3.7.1, RFC 7323 2.2, 3.2, RFC 2018 2) or a FIN.
+/// ERR_MEM: no memory, and nothing happened; ERR_ARG: no connection, or neither flag.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_enqueue_flags(pcb: *mut c::tcp_pcb, flags: u8) -> c::err_t {
     let flags = Flags::from_bits(flags);
@@ -217,13 +234,19 @@ extern "C" fn tcp_enqueue_flags(pcb: *mut c::tcp_pcb, flags: u8) -> c::err_t {
     )
 }
 
-/// A reset that C asks for.
+/// A reset that C asks for; numbers and ports are in host byte order.
 struct ResetArgs {
+    /// SEG.SEQ.
     seq: u32,
+    /// SEG.ACK.
     ack: u32,
+    /// Our address,
     local: *const c::ip_addr_t,
+    /// the peer's,
     remote: *const c::ip_addr_t,
+    /// our port,
     local_port: u16,
+    /// and the peer's.
     remote_port: u16,
 }
 
@@ -246,7 +269,8 @@ impl ResetArgs {
     }
 }
 
-/// Sends a reset; `pcb` may be NULL.
+/// Sends a reset (RFC 9293 3.5.2) by the route to `remote`, with the TTL, TOS and interface of `pcb`, which may be
+/// NULL. Ports, `seq` and `ack` are in host byte order. Without memory or a route it is not sent.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tcp_rst(
     pcb: *const c::tcp_pcb,
@@ -261,7 +285,7 @@ unsafe extern "C" fn tcp_rst(
     unsafe { ResetArgs { seq, ack, local, remote, local_port, remote_port }.send(pcb, None) }
 }
 
-/// Sends a reset by an interface.
+/// Sends a reset by an interface, as an answer to a segment of no connection (RFC 9293 3.10.7.1).
 #[cfg(lwip_2_2)]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tcp_rst_netif(
@@ -281,8 +305,9 @@ unsafe extern "C" fn tcp_rst_netif(
     }
 }
 
-/// An initial sequence number. That of a connection is by RFC 6528; something that has no 4-tuple, such as a PCB that was
-/// just made, has nothing to hash: it gets lwIP's counter.
+/// An initial sequence number (RFC 9293 3.4.1, MUST-8, SHLD-1). That of a connection is by RFC 6528, or
+/// LWIP_HOOK_TCP_ISN; something that has no 4-tuple, such as a PCB that was just made, has nothing to hash: it gets
+/// lwIP's counter.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_next_iss(pcb: *mut c::tcp_pcb) -> u32 {
     let core = enter();
@@ -294,31 +319,35 @@ extern "C" fn tcp_next_iss(pcb: *mut c::tcp_pcb) -> u32 {
     iss.wrapping_add(6510)
 }
 
-/// Sends a keep-alive probe.
+/// Sends a keep-alive probe, without data (RFC 9293 3.8.4, SHLD-12). ERR_ARG: no connection; ERR_MEM, ERR_RTE, or what
+/// the interface says.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_keepalive(pcb: *mut c::tcp_pcb) -> c::err_t {
     with(pcb, output::send_keep_alive)
 }
 
-/// Splits the first unsent segment.
+/// Makes two segments of the first that was not sent, the first with `split` octets of data. ERR_OK also if it has no
+/// more; ERR_VAL: `split` is 0; ERR_MEM: no memory, or nothing is queued; ERR_ARG: no connection.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_split_unsent_seg(pcb: *mut c::tcp_pcb, split: u16) -> c::err_t {
     on(pcb, |pcb| segmentation::split_front(pcb, split))
 }
 
-/// Sends a zero-window probe.
+/// Sends a zero-window probe of one octet, or the FIN (RFC 9293 3.8.6.1, MUST-35). ERR_OK also if nothing is queued;
+/// ERR_ARG: no connection; ERR_MEM, ERR_RTE, or what the interface says.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_zero_window_probe(pcb: *mut c::tcp_pcb) -> c::err_t {
     with(pcb, output::send_window_probe)
 }
 
-/// tcp_input is to free the PCB that it works on.
+/// tcp_input is to free the PCB that it works on, when the callbacks are done with the segment.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_trigger_input_pcb_close() {
     enter().set_input_closed(true);
 }
 
-/// `mss`, or what the interface leaves.
+/// The effective send MSS in octets (RFC 9293 3.7.1, MUST-16): `mss`, or what the interface's MTU leaves for a segment
+/// to `dst`, options included, if that is less.
 #[cfg(tcp_calculate_eff_send_mss)]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tcp_eff_send_mss_netif(mss: u16, netif: *mut c::netif, dst: *const c::ip_addr_t) -> u16 {
@@ -331,7 +360,8 @@ unsafe extern "C" fn tcp_eff_send_mss_netif(mss: u16, netif: *mut c::netif, dst:
     }
 }
 
-/// The recv callback of a connection without one.
+/// The recv callback of a connection without one: takes and drops data, and closes if the peer does. What tcp_close
+/// returns, or ERR_OK; ERR_ARG: no connection.
 #[cfg(lwip_callback_api)]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tcp_recv_null(
@@ -375,7 +405,9 @@ pub(super) const DEFAULT_RECV: unsafe extern "C" fn(
     c::err_t,
 ) -> c::err_t = tcp_recv_null;
 
-/// An interface's address changed; NULL or an address of all zeros: it has none any more.
+/// The address of an interface changes from `old` to `new`; NULL or all zero: it has none any more. Connections that
+/// are bound to the old one are aborted (err callback: ERR_ABRT), listeners move to the new one. With AutoIP link-local
+/// connections stay (RFC 3927 1.9).
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tcp_netif_ip_addr_changed(old: *const c::ip_addr_t, new: *const c::ip_addr_t) {
     let mut core = enter();
@@ -386,7 +418,7 @@ unsafe extern "C" fn tcp_netif_ip_addr_changed(old: *const c::ip_addr_t, new: *c
     }
 }
 
-/// Memory is short: frees what was received out of sequence.
+/// Memory is short: frees what a connection received out of sequence; the peer sends it again (RFC 2018 8).
 #[cfg(tcp_queue_ooseq)]
 #[unsafe(no_mangle)]
 extern "C" fn tcp_free_ooseq(pcb: *mut c::tcp_pcb) {
@@ -396,7 +428,8 @@ extern "C" fn tcp_free_ooseq(pcb: *mut c::tcp_pcb) {
     });
 }
 
-/// The passive_open callbacks of external arguments.
+/// Calls the passive_open callbacks of a listener's external arguments for a new connection, until one returns an
+/// error, which is given back. ERR_ARG: one of both PCBs is gone.
 #[cfg(lwip_tcp_pcb_ext_args)]
 #[unsafe(no_mangle)]
 extern "C" fn tcp_ext_arg_invoke_callbacks_passive_open(
@@ -414,7 +447,7 @@ mod debug {
     use crate::pcb::State;
     use crate::wire::Header;
 
-    /// Prints a header.
+    /// Prints a header, which is in network byte order; NULL is none.
     #[unsafe(no_mangle)]
     unsafe extern "C" fn tcp_debug_print(header: *const c::tcp_hdr) {
         if !header.is_null() {
@@ -438,7 +471,7 @@ mod debug {
         debug(Event::StateEntered, 0, State::from_raw(state) as u32);
     }
 
-    /// Prints all PCBs.
+    /// Prints ports, numbers and state of each connection.
     #[unsafe(no_mangle)]
     extern "C" fn tcp_debug_print_pcbs() {
         let core = enter();
@@ -452,12 +485,12 @@ mod debug {
         }
     }
 
-    /// 1 if every PCB's state fits the list that it is on.
+    /// 1 if every connection's state fits the list that it is on, else 0.
     #[unsafe(no_mangle)]
     extern "C" fn tcp_pcbs_sane() -> i16 {
         let core = enter();
         let out_of_place = |pcb: Pcb<'_>| matches!(pcb.state(), State::Closed | State::Listen | State::TimeWait);
-        let active = core.find_in(List::Active, |pcb| out_of_place(pcb)).is_none();
+        let active = core.find_in(List::Active, out_of_place).is_none();
         let waiting = core.find_in(List::TimeWait, |pcb| pcb.state() != State::TimeWait).is_none();
         i16::from(active && waiting)
     }

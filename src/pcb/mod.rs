@@ -143,18 +143,28 @@ impl<'c> Pcb<'c> {
 /// The states of RFC 9293 3.3.2, numbered as lwIP's `enum tcp_state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-#[allow(missing_docs)]
 pub enum State {
+    /// No connection: a PCB that is new, or was bound.
     Closed,
+    /// Waits for connections: of listeners, which no [`Pcb`] is.
     Listen,
+    /// Our SYN is sent.
     SynSent,
+    /// SYNs went both ways; ours is not acknowledged.
     SynRcvd,
+    /// Data may go both ways.
     Established,
+    /// We have closed; our FIN is not acknowledged.
     FinWait1,
+    /// We have closed, the peer has not.
     FinWait2,
+    /// The peer has closed, we have not.
     CloseWait,
+    /// Both have closed at once; our FIN is not acknowledged.
     Closing,
+    /// The peer has closed first, then we; our FIN is not acknowledged.
     LastAck,
+    /// Both have closed: for 2 MSL old segments are kept from new connections.
     TimeWait,
 }
 

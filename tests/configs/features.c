@@ -229,6 +229,30 @@ static err_t ext_passive_open(u8_t id, struct tcp_pcb_listen *lpcb, struct tcp_p
   return ERR_OK;
 }
 
+static err_t ext_passive_abort(u8_t id, struct tcp_pcb_listen *lpcb, struct tcp_pcb *cpcb) {
+  (void)id, (void)lpcb;
+  tcp_abort(cpcb);
+  ext_passive++;
+  return ERR_OK; /* should be an error */
+}
+
+/* What a passive_open callback has freed the next one does not see. C goes on with it. */
+static void check_ext_args_abort(u8_t first, u8_t second) {
+  static const struct tcp_ext_arg_callbacks aborts = {NULL, ext_passive_abort};
+  if (lwip_tcp_rust_version == NULL) {
+    return;
+  }
+  quiet_listen(1);
+  tcp_ext_arg_set_callbacks(quiet.listener, first, &aborts);
+  tcp_ext_arg_set_callbacks(quiet.listener, second, &aborts);
+  ext_passive = 0;
+  quiet.client = quiet_connect();
+  quiet_let_pass(1000);
+  CHECK(ext_passive == 1 && quiet.accepted == 0);
+  CHECK(quiet.client == NULL && quiet.client_error == ERR_RST);
+  CHECK(tcp_close(quiet.listener) == ERR_OK);
+}
+
 static void check_ext_args(void) {
   static const struct tcp_ext_arg_callbacks callbacks = {ext_destroy, ext_passive_open};
   const u8_t first = tcp_ext_arg_alloc_id(), second = tcp_ext_arg_alloc_id();
@@ -249,6 +273,7 @@ static void check_ext_args(void) {
   const uint32_t before = ext_destroyed;
   CHECK(tcp_close(quiet.listener) == ERR_OK);
   CHECK(ext_destroyed == before + 1);
+  check_ext_args_abort(first, second);
 }
 
 #endif
