@@ -1,5 +1,5 @@
 /* What lwIP's users complain about, as far as a TCP core can cure it. The
- * numbers are those of the list of complaints in docs. */
+ * numbers are those of README.md; 7 and 8 are in cases_timing.c. */
 #include <string.h>
 
 #include "attacks.h"
@@ -592,88 +592,6 @@ static void complaint_09_10_time_wait_is_recycled_at_the_limit(void)
   }
 }
 
-/* --- 7, 8: the retransmission timer --------------------------------------------------- */
-
-/* A loss with data after it is repaired by duplicate ACKs, no timer needed. */
-static void complaint_07_loss_in_a_flow_needs_no_timer(void)
-{
-  struct tcp_pcb *pcb = (peer_init_without_sack(&p), establish(&app, &p));
-  struct segment s;
-  u32_t una;
-  unsigned i, n = 0, again = 0;
-  /* open cwnd first */
-  for (i = 0; i < 6; i++) {
-    tcp_write(pcb, data, 1072, TCP_WRITE_FLAG_COPY);
-    tcp_output(pcb);
-    peer_ack(&p);
-  }
-  tcp_write(pcb, data, (u16_t)tcp_sndbuf(pcb), TCP_WRITE_FLAG_COPY);
-  tcp_output(pcb);
-  una = p.ack;
-  while (peer_receive(&p, &s)) {
-    if (s.seq == una) {
-      again += n++ > 0; /* the first one is lost */
-      continue;
-    }
-    n++;
-    peer_segment(&p, TCP_ACK, p.seq, una, NULL, 0);
-  }
-  EXPECT(n >= 4, "only %u segments in flight", n);
-  EXPECT(again >= 1, "the lost segment was not sent again before a timer");
-}
-
-/* With a round trip of 35 ms, in whatever phase of the ticks, nothing that was
- * acknowledged in time is sent twice. */
-static void complaint_08_no_early_retransmission(void)
-{
-  struct tcp_pcb *pcb = establish(&app, &p);
-  struct segment s;
-  unsigned i;
-  for (i = 0; i < 400; i++) {
-    u32_t start = p.ack;
-    EXPECT(tcp_write(pcb, data, 100, TCP_WRITE_FLAG_COPY) == ERR_OK, "tcp_write");
-    tcp_output(pcb);
-    vnet_run(35);
-    while (peer_receive(&p, &s)) {
-      EXPECT(s.len == 0 || s.seq == start, "octets sent twice in round %u", i);
-      start = s.seq + s.len;
-    }
-    p.ack = start;
-    peer_segment(&p, TCP_ACK, p.seq, p.ack, NULL, 0);
-    vnet_run(i % 97);
-  }
-}
-
-static void complaint_08_first_retransmission_after_a_second(void)
-{
-  struct segment s;
-  unsigned phase;
-  establish(&app, &p);
-  for (phase = 0; phase < 20; phase++) {
-    u32_t sent_at, waited;
-    vnet_run(26);
-    EXPECT(tcp_write(app.pcb, data, 50, TCP_WRITE_FLAG_COPY) == ERR_OK, "tcp_write");
-    tcp_output(app.pcb);
-    EXPECT(peer_receive(&p, &s) && s.len == 50, "not sent");
-    sent_at = vnet.now;
-    while (!peer_receive(&p, &s) && vnet.now - sent_at < 70000) {
-      vnet_run(1);
-    }
-    waited = vnet.now - sent_at;
-    p.ack = s.seq + s.len;
-    /* RFC 6298 (2.4): at least one second; lwIP's clock is 500 ms coarse */
-    EXPECT(waited >= FIRST_REPETITION_MS, "retransmitted after %u ms", (unsigned)waited);
-    EXPECT(phase < 10 || waited <= 3500, "retransmitted only after %u ms", (unsigned)waited);
-    peer_ack(&p);
-    /* quick answers bring the estimate down */
-    for (sent_at = 0; sent_at < 20; sent_at++) {
-      tcp_write(app.pcb, data, 50, TCP_WRITE_FLAG_COPY);
-      tcp_output(app.pcb);
-      peer_ack(&p);
-    }
-  }
-}
-
 /* --- 11: woken when memory comes back ---------------------------------------------------- */
 
 static void complaint_11_err_mem_woken_when_memory_returns(void)
@@ -728,43 +646,6 @@ static void complaint_11_err_mem_in_a_callback_is_woken(void)
   peer_send(&p, TCP_ACK | TCP_PSH, "abc", 3);
   vnet_run(240);
   EXPECT(app.sent_calls + app.poll_calls > calls, "blocked in the recv callback and not woken");
-}
-
-/* Runner-up: echo of much through small windows must not stall. */
-static void runner_up_zero_window_echo_stall(void)
-{
-  struct tcp_pcb *pcb;
-  u32_t echoed = 0;
-  unsigned i, taken = 0;
-  app.keep_window = 1;
-  pcb = establish(&app, &p);
-  for (i = 0; i < 20000 && echoed < 1048576; i++) {
-    struct segment s;
-    u32_t room = pcb->rcv_ann_wnd;
-    if (app.got - taken + 536 <= room || room >= 536) {
-      peer_send(&p, TCP_ACK, data, 536);
-    }
-    while (taken < app.got && tcp_sndbuf(pcb) > 0) {
-      u16_t n = (u16_t)LWIP_MIN(app.got - taken, tcp_sndbuf(pcb));
-      n = LWIP_MIN(n, 536);
-      if (tcp_write(pcb, data, n, TCP_WRITE_FLAG_COPY) != ERR_OK) {
-        break;
-      }
-      taken += n;
-      tcp_recved(pcb, n);
-    }
-    tcp_output(pcb);
-    while (peer_receive(&p, &s)) {
-      if (s.seq == p.ack) {
-        p.ack += s.len;
-        echoed += s.len;
-      }
-    }
-    peer_segment(&p, TCP_ACK, p.seq, p.ack, NULL, 0);
-    vnet_run(i % 8 == 0 ? 20 : 1);
-  }
-  EXPECT(echoed >= 1048576, "only %u octets echoed in %u rounds", (unsigned)echoed, i);
-  EXPECT(vnet.now < 120000, "took %u ms", (unsigned)vnet.now);
 }
 
 /* --- CVE-2026-10634: PCBs that go while a list of them is walked ---------------------- */
@@ -899,13 +780,9 @@ const struct attack_case cases_complaints[] = {
   CASE(complaint_10_refused_data_in_time_wait_leak_nothing),
   CASE(refused_data_in_time_wait_are_offered_again),
   CASE(complaint_06_no_callback_after_the_end),
-  CASE(complaint_07_loss_in_a_flow_needs_no_timer),
-  CASE(complaint_08_no_early_retransmission),
-  CASE(complaint_08_first_retransmission_after_a_second),
   CASE(complaint_09_10_time_wait_is_recycled_at_the_limit),
   CASE(complaint_11_err_mem_woken_when_memory_returns),
   CASE(complaint_11_err_mem_in_a_callback_is_woken),
-  CASE(runner_up_zero_window_echo_stall),
   CASE(cve_2026_10634_callback_during_iteration),
   CASE(cve_2026_10634_address_change_during_iteration),
 };

@@ -194,7 +194,7 @@ static void cve_2020_24341_tcp_length(void)
 }
 
 /* Each length of packet from nothing to all, header claiming the whole. */
-static void cve_2021_31401_31890_truncated(void)
+static void cve_2021_31401_31890_cve_2020_35684_truncated(void)
 {
   u8_t packet[VNET_MAX_FRAME];
   u16_t len, full, split;
@@ -492,7 +492,7 @@ const struct attack_case cases_input[] = {
   CASE(mss_smaller_than_the_timestamp_option),
   CASE(mss_65535),
   CASE(cve_2020_24341_tcp_length),
-  CASE(cve_2021_31401_31890_truncated),
+  CASE(cve_2021_31401_31890_cve_2020_35684_truncated),
   CASE(ripple20_cve_2020_11907_11912_lengths),
   CASE(tcp_input_of_short_chains),
   CASE(cve_2021_31889_sack_option),

@@ -57,6 +57,8 @@ static const struct known known[] = {
     "C offers refused data again on the active list only" },
   { "misuse_accept_aborts_returning_ok", lies },
   { "misuse_connected_aborts_returning_ok", lies },
+  { "runner_up_peer_without_reassembly",
+    "the first ACK that moves on ends C's recovery: each further segment waits for the timer" },
   { "complaint_11_err_mem_woken_when_memory_returns", "C wakes it by the poll timer only" },
   { "complaint_11_err_mem_in_a_callback_is_woken", "C wakes it by the poll timer only" },
   { "cve_2026_10634_address_change_during_iteration",
