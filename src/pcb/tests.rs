@@ -89,7 +89,7 @@ pub(crate) fn app_data(octets: &'static [u8]) -> AppData {
 pub(crate) fn hold(seg: Seg<'_>) -> Pbuf {
     // SAFETY: (queue), (pbuf): the reference is ours, by pbuf_ref.
     unsafe {
-        let p = (*seg.as_ptr()).p;
+        let p = load(&raw const (*seg.as_ptr()).p);
         c::pbuf_ref(p);
         Pbuf::from_raw(p).expect("a segment has pbufs")
     }

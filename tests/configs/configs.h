@@ -49,6 +49,8 @@ enum path_kind { PATH_WIRE, PATH_LOOP };
 ip_addr_t path_address(enum path_kind path, bool ipv6, int end);
 
 extern struct netif wire_netif[2];
+/* The interface of one end. Where there may be only one, the cable comes back to it. */
+#define WIRE_NETIF(end) (&wire_netif[LWIP_SINGLE_NETIF ? 0 : (end)])
 extern struct wire_faults wire_faults;
 extern struct wire_counts wire_counts;
 

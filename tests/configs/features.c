@@ -46,7 +46,7 @@ static void check_connect_to_many(void) {
     CHECK(ipaddr_aton(many[i], &to));
     struct tcp_pcb *pcb = tcp_new_ip_type(IP_GET_TYPE(&to));
     CHECK(pcb != NULL);
-    tcp_bind_netif(pcb, &wire_netif[0]);
+    tcp_bind_netif(pcb, WIRE_NETIF(0));
     CHECK(tcp_connect(pcb, &to, 4243, NULL) == ERR_VAL);
     CHECK(pcb->state == CLOSED);
     CHECK(tcp_close(pcb) == ERR_OK);
@@ -170,7 +170,7 @@ static struct tcp_pcb *quiet_connect(void) {
   ip_addr_t to = path_address(PATH_WIRE, !LWIP_IPV4, 1);
   struct tcp_pcb *pcb = tcp_new_ip_type(IP_GET_TYPE(&to));
   CHECK(pcb != NULL);
-  tcp_bind_netif(pcb, &wire_netif[0]);
+  tcp_bind_netif(pcb, WIRE_NETIF(0));
   tcp_err(pcb, quiet_client_err);
   CHECK(tcp_connect(pcb, &to, PORT, quiet_connected) == ERR_OK);
   return pcb;
@@ -181,7 +181,7 @@ static void quiet_listen(u8_t backlog) {
   memset(&quiet, 0, sizeof quiet);
   struct tcp_pcb *pcb = tcp_new_ip_type(IP_GET_TYPE(&to));
   CHECK(pcb != NULL);
-  tcp_bind_netif(pcb, &wire_netif[1]);
+  tcp_bind_netif(pcb, WIRE_NETIF(1));
   CHECK(tcp_bind(pcb, &to, PORT) == ERR_OK);
   quiet.listener = tcp_listen_with_backlog(pcb, backlog);
   CHECK(quiet.listener != NULL);

@@ -287,9 +287,9 @@ static void bind_to_path(struct altcp_pcb *pcb, enum path_kind path, int end) {
     return;
   }
 #if LWIP_ALTCP
-  tcp_bind_netif(pcb->state, &wire_netif[end]);
+  tcp_bind_netif(pcb->state, WIRE_NETIF(end));
 #else
-  tcp_bind_netif(pcb, &wire_netif[end]);
+  tcp_bind_netif(pcb, WIRE_NETIF(end));
 #endif
 }
 

@@ -32,12 +32,12 @@ ip_addr_t path_address(enum path_kind path, bool ipv6, int end) {
   ip_addr_t address;
 #if LWIP_IPV6
   if (ipv6) {
-    CHECK(ipaddr_aton(path == PATH_LOOP ? "::1" : end == 0 ? "fd00:1::1" : "fd00:2::1", &address));
+    CHECK(ipaddr_aton(path == PATH_LOOP ? "::1" : end == 0 || LWIP_SINGLE_NETIF ? "fd00:1::1" : "fd00:2::1", &address));
     return address;
   }
 #endif
   CHECK(!ipv6);
-  CHECK(ipaddr_aton(path == PATH_LOOP ? "127.0.0.1" : end == 0 ? "10.0.1.1" : "10.0.2.1", &address));
+  CHECK(ipaddr_aton(path == PATH_LOOP ? "127.0.0.1" : end == 0 || LWIP_SINGLE_NETIF ? "10.0.1.1" : "10.0.2.1", &address));
   return address;
 }
 
@@ -92,7 +92,7 @@ static void check_outgoing(struct netif *netif, const struct pbuf *p) {
 }
 
 static err_t wire_send(struct netif *netif, struct pbuf *p) {
-  struct netif *to = netif == &wire_netif[0] ? &wire_netif[1] : &wire_netif[0];
+  struct netif *to = netif == WIRE_NETIF(0) ? WIRE_NETIF(1) : WIRE_NETIF(0);
   CHECK(p->tot_len <= MTU);
   check_outgoing(netif, p);
   wire_counts.sent++;
@@ -213,7 +213,11 @@ static void wire_netif_add(int end) {
 void wire_init(void) {
   coop_lock();
   wire_netif_add(0);
+#if LWIP_SINGLE_NETIF
+  netif_set_default(WIRE_NETIF(0));
+#else
   wire_netif_add(1);
+#endif
 #if LWIP_CHECKSUM_CTRL_PER_NETIF
   /* One end neither makes nor checks TCP's sums, so the other must not check them, and still has to make them. */
   NETIF_SET_CHECKSUM_CTRL(&wire_netif[0], NETIF_CHECKSUM_ENABLE_ALL & ~NETIF_CHECKSUM_GEN_TCP);
