@@ -28,12 +28,6 @@ struct Segment {
     option_area: crate::ffi::callbacks::hooks::OptionArea,
 }
 
-impl Segment {
-    fn has(&self, flags: Flags) -> bool {
-        self.header.flags.has(flags)
-    }
-}
-
 /// Why a segment is dropped before anybody has looked at it.
 enum Malformed {
     /// Too short for what it says it has.
@@ -44,7 +38,7 @@ enum Malformed {
     Checksum,
 }
 
-/// What a segment brings for the application.
+/// What is to be done for a segment once its connection has processed it and its memory is back.
 #[derive(Default)]
 struct News {
     /// Octets of ours that were acknowledged.
@@ -53,55 +47,105 @@ struct News {
     data: Option<Pbuf>,
     /// The peer's FIN.
     fin: bool,
-    /// An ACK has to go out at once, by itself: it tells of a gap, or of one that was filled.
+    /// An ACK has to go out at once, by itself: it tells of a gap, or of one that was filled, or challenges the peer.
     ack_at_once: bool,
     /// LAST-ACK is over: the connection is closed on both sides.
     closed: bool,
-}
-
-/// How processing goes on.
-enum Outcome {
-    /// Tell the application the news.
-    Deliver,
-    /// The peer has reset the connection.
-    Reset,
-    /// The PCB is gone already.
-    Gone,
+    /// The sender gets a reset.
+    refusal: Option<Refusal>,
 }
 
 /// tcp_input: takes a segment that IP received on `netif`, payload at the TCP header.
-pub(crate) fn input(core: &mut Core, mut p: Pbuf, netif: Option<Netif>) {
+///
+/// Processing has left the stack when the application is called and answers go out: they go deepest.
+pub(crate) fn input(core: &mut Core, p: Pbuf, netif: Option<Netif>) {
+    let mut news = News::default();
+    let id = process(core, p, netif, &mut news);
+    if let Some(refusal) = news.refusal {
+        refusal.send(core, id);
+    }
+    if let Some(id) = id {
+        deliver(core, id, news);
+    }
+}
+
+/// Checks a segment, finds whom it is for, and processes it. Gives the connection that has [`News`], or something to send.
+#[inline(never)]
+fn process(core: &mut Core, p: Pbuf, netif: Option<Netif>, news: &mut News) -> Option<PcbId> {
     tcp_stat!(recv);
     mib2_stat!(tcpinsegs);
-    let header = match check(core, &p, netif) {
-        Ok(header) => header,
-        Err(reason) => return discard(reason),
-    };
-    let raw_header = p.payload().cast::<tcp_hdr>();
-    #[cfg(hook_tcp_inpacket_pcb)]
-    let option_area = {
-        let len = header.len - HEADER_LEN;
-        let in_first = len.min(p.len().saturating_sub(HEADER_LEN));
-        let rest = if in_first < len { p.second_payload() } else { core::ptr::null_mut() };
-        crate::ffi::pbuf::header_to_host(raw_header, header.seq);
-        crate::ffi::callbacks::hooks::OptionArea { len, in_first, rest }
-    };
-    let mut segment = Segment {
-        header,
-        seq_len: segment_len(&header, &p),
-        options: Options::default(),
-        data: None,
-        raw_header,
-        #[cfg(hook_tcp_inpacket_pcb)]
-        option_area,
-    };
-    read_options(&p, header.len, &mut segment.options);
-    p.trim_front(header.len);
-    if header.flags.has(Flags::PSH) {
-        p.mark_push();
+    match check(core, &p, netif) {
+        Ok(header) => {
+            let mut segment = Segment::new(header, p);
+            segment.read_options();
+            segment.strip_header();
+            demultiplex(core, &mut segment, news)
+        }
+        Err(reason) => {
+            discard(reason);
+            None
+        }
     }
-    segment.data = Some(p);
-    demultiplex(core, &mut segment);
+}
+
+impl Segment {
+    /// A packet that begins with this header.
+    fn new(header: Header, p: Pbuf) -> Self {
+        // What is left of a packet, whose length is a 16-bit number, and of a header.
+        let data = p.tot_len().saturating_sub(header.len);
+        Self {
+            header,
+            seq_len: u32::from(data) + u32::from(header.flags.has(Flags::SYN | Flags::FIN)),
+            options: Options::default(),
+            raw_header: p.payload().cast::<tcp_hdr>(),
+            #[cfg(hook_tcp_inpacket_pcb)]
+            option_area: option_area(&p, header),
+            data: Some(p),
+        }
+    }
+
+    /// Options lie in the first pbuf as a rule; where they do not, they are copied together.
+    fn read_options(&mut self) {
+        if self.header.len == HEADER_LEN {
+            return;
+        }
+        if let Some(p) = &self.data {
+            match p.first().get(usize::from(HEADER_LEN)..usize::from(self.header.len)) {
+                Some(area) => self.options.read(area),
+                None => read_scattered_options(p, self.header.len, &mut self.options),
+            }
+        }
+    }
+
+    /// The data are left.
+    fn strip_header(&mut self) {
+        if let Some(p) = &mut self.data {
+            p.trim_front(self.header.len);
+            if self.header.flags.has(Flags::PSH) {
+                p.mark_push();
+            }
+        }
+    }
+
+    fn has(&self, flags: Flags) -> bool {
+        self.header.flags.has(flags)
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn read_scattered_options(p: &Pbuf, header_len: u16, options: &mut Options) {
+    p.with_copy(HEADER_LEN, header_len.saturating_sub(HEADER_LEN), |area| options.read(area));
+}
+
+/// Where the options are, as LWIP_HOOK_TCP_INPACKET_PCB wants to know it; the header is left in host byte order.
+#[cfg(hook_tcp_inpacket_pcb)]
+fn option_area(p: &Pbuf, header: Header) -> crate::ffi::callbacks::hooks::OptionArea {
+    let len = header.len - HEADER_LEN;
+    let in_first = len.min(p.len().saturating_sub(HEADER_LEN));
+    let rest = if in_first < len { p.second_payload() } else { core::ptr::null_mut() };
+    crate::ffi::pbuf::header_to_host(p.payload().cast(), header.seq);
+    crate::ffi::callbacks::hooks::OptionArea { len, in_first, rest }
 }
 
 fn discard(reason: Malformed) {
@@ -122,88 +166,83 @@ fn drop_counted() {
 /// RFC 9293 3.1: checks lengths and checksum.
 fn check(core: &Core, p: &Pbuf, netif: Option<Netif>) -> Result<Header, Malformed> {
     let packet = Packet::current(core);
-    let header = Header::parse(p.first().first_chunk().ok_or(Malformed::Length)?);
+    let octets = p.first().first_chunk().ok_or(Malformed::Length)?;
     if packet.is_to_many() {
         return Err(Malformed::Destination);
     }
     if !packet.checksum_ok(p, netif) {
         return Err(Malformed::Checksum);
     }
+    let header = Header::parse(octets);
     if header.len < HEADER_LEN || header.len > p.tot_len() {
-        return Err(Malformed::Length);
-    }
-    // SEG.LEN has to fit 16 bits, as an IP packet's length does.
-    if segment_len(&header, p) > 0xffff {
         return Err(Malformed::Length);
     }
     Ok(header)
 }
 
-/// SEG.LEN of a packet that begins with this header, which is not longer than it.
-fn segment_len(header: &Header, p: &Pbuf) -> u32 {
-    let data = p.tot_len().saturating_sub(header.len);
-    u32::from(data) + u32::from(header.flags.has(Flags::SYN | Flags::FIN))
-}
-
-/// Options lie in the first pbuf as a rule; where they do not, they are copied together.
-fn read_options(p: &Pbuf, header_len: u16, options: &mut Options) {
-    let area = usize::from(HEADER_LEN)..usize::from(header_len);
-    if area.is_empty() {
-        return;
-    }
-    if let Some(area) = p.first().get(area.clone()) {
-        return options.read(area);
-    }
-    p.with_copy(HEADER_LEN, area.len() as u16, |area| options.read(area));
-}
-
 /// Finds whom a segment is for: a connection, else a listener, else nobody.
-fn demultiplex(core: &mut Core, segment: &mut Segment) {
+#[inline(never)]
+fn demultiplex(core: &mut Core, segment: &mut Segment, news: &mut News) -> Option<PcbId> {
+    core.set_input_closed(false);
     let packet = Packet::current(core);
-    let tuple = packet_tuple(packet, segment);
-    let netif_index = packet.netif().map_or(0, Netif::index);
-    if let Some(pcb) = core.lookup(&tuple, netif_index) {
-        let id = pcb.id();
-        if pcb.state() == State::TimeWait {
-            if in_hook(id.as_ptr(), segment) && !on_segment_in_time_wait(core, id, segment, netif_index) {
-                on_segment_in_closed(core, segment, netif_index);
-            }
-        } else if in_hook(id.as_ptr(), segment) {
-            on_segment(core, id, segment);
-        }
-        return;
+    let tuple = packet_tuple(packet, segment.header.dst, segment.header.src);
+    let Some(pcb) = core.lookup(&tuple, packet.netif().map_or(0, Netif::index)) else {
+        return on_segment_in_closed(core, segment, news);
+    };
+    let id = pcb.id();
+    #[cfg(hook_tcp_inpacket_pcb)]
+    if !in_hook(pcb.as_ptr(), segment) {
+        return None;
     }
-    on_segment_in_closed(core, segment, netif_index);
+    if pcb.state() == State::TimeWait {
+        return on_segment_in_time_wait(core, id, segment, news);
+    }
+    cm::on_segment(pcb);
+    if pcb.has_refused_data() && !offer_refused_data(core, id, segment) {
+        drop_counted();
+        return None;
+    }
+    let pcb = core.get(id)?;
+    core.set_input_pcb(pcb.as_ptr());
+    #[cfg(sack_recovery)]
+    core.set_duplicate(None);
+    if pcb.state() == State::SynSent {
+        on_segment_in_syn_sent(core, id, segment, news);
+    } else {
+        on_segment_in_synchronized(core, id, segment, news);
+    }
+    Some(id)
 }
 
 /// LWIP_HOOK_TCP_INPACKET_PCB: whether the segment is to be processed.
+#[cfg(hook_tcp_inpacket_pcb)]
 fn in_hook(pcb: *mut crate::ffi::bindings::tcp_pcb, segment: &Segment) -> bool {
-    #[cfg(hook_tcp_inpacket_pcb)]
-    return crate::ffi::callbacks::hooks::inpacket(pcb, segment.raw_header, segment.option_area, segment.data.as_ref());
-    #[cfg(not(hook_tcp_inpacket_pcb))]
-    {
-        let _ = (pcb, segment);
-        true
-    }
+    crate::ffi::callbacks::hooks::inpacket(pcb, segment.raw_header, segment.option_area, segment.data.as_ref())
 }
 
 /// No connection: a listener, or nobody.
-fn on_segment_in_closed(core: &mut Core, segment: &Segment, netif_index: u8) {
-    if let Some(listener) = find_listener(core, segment.header.dst, netif_index).map(Listener::as_ptr) {
-        if in_hook(listener.cast(), segment) {
-            on_segment_in_listen(core, listener, segment);
+#[inline(never)]
+fn on_segment_in_closed(core: &mut Core, segment: &Segment, news: &mut News) -> Option<PcbId> {
+    let Some(listener) = find_listener(core, segment.header.dst).map(Listener::as_ptr) else {
+        if !segment.has(Flags::RST) {
+            // RFC 9293 3.10.7.1: CLOSED.
+            tcp_stat!(proterr);
+            tcp_stat!(drop);
+            news.refuse(segment);
         }
-    } else if !segment.has(Flags::RST) {
-        // RFC 9293 3.10.7.1: CLOSED.
-        tcp_stat!(proterr);
-        tcp_stat!(drop);
-        answer_with_reset(core, segment, None);
+        return None;
+    };
+    #[cfg(hook_tcp_inpacket_pcb)]
+    if !in_hook(listener.cast(), segment) {
+        return None;
     }
+    on_segment_in_listen(core, listener, segment, news)
 }
 
 /// The listener for a port: one that is bound to the address before one for any.
-fn find_listener(core: &Core, port: u16, netif_index: u8) -> Option<Listener<'_>> {
-    let local = Packet::current(core).dst();
+fn find_listener(core: &Core, port: u16) -> Option<Listener<'_>> {
+    let packet = Packet::current(core);
+    let (local, netif_index) = (packet.dst(), packet.netif().map_or(0, Netif::index));
     let mut best = None;
     core.find_listener_by(|listener| {
         let on_netif = listener.netif_idx() == 0 || listener.netif_idx() == netif_index;
@@ -224,46 +263,77 @@ fn find_listener(core: &Core, port: u16, netif_index: u8) -> Option<Listener<'_>
     best
 }
 
-/// A reset that the sender of `segment` accepts (RFC 9293 3.10.7.1).
-///
-/// That of a connection goes the connection's way; what belongs to none goes back by the way that it came.
-fn answer_with_reset(core: &mut Core, segment: &Segment, id: Option<PcbId>) {
-    let packet = Packet::current(core);
-    let tuple = packet_tuple(packet, segment);
-    let reset = Reset { seq: segment.header.ack, ack: segment.header.seq + segment.seq_len, tuple };
-    let prepared = match id.and_then(|id| core.get(id)) {
-        Some(pcb) => reset.prepare(Some(pcb), None),
-        None => packet.netif().and_then(|netif| reset.prepare(None, Some(netif))),
-    };
-    if let Some((p, route)) = prepared {
-        core.transmit(p, &route).ok();
+/// A reset that the sender of a segment accepts (RFC 9293 3.10.7.1).
+#[derive(Clone, Copy)]
+struct Refusal {
+    seq: SeqNum,
+    ack: SeqNum,
+    local_port: u16,
+    remote_port: u16,
+}
+
+impl News {
+    /// RFC 9293 3.10.7.1.
+    #[cold]
+    #[inline(never)]
+    fn refuse(&mut self, segment: &Segment) {
+        let Header { seq, ack, dst, src, .. } = segment.header;
+        self.refusal = Some(Refusal { seq: ack, ack: seq + segment.seq_len, local_port: dst, remote_port: src });
     }
 }
 
-/// The connection that a segment would be of, from our point of view.
-fn packet_tuple<'c>(packet: Packet<'c>, segment: &Segment) -> Tuple<'c> {
-    Tuple { local: packet.dst(), local_port: segment.header.dst, remote: packet.src(), remote_port: segment.header.src }
+impl Refusal {
+    /// That of a connection goes the connection's way; what belongs to none goes back by the way that it came.
+    #[cold]
+    #[inline(never)]
+    fn send(self, core: &mut Core, id: Option<PcbId>) {
+        let packet = Packet::current(core);
+        let tuple = packet_tuple(packet, self.local_port, self.remote_port);
+        let reset = Reset { seq: self.seq, ack: self.ack, tuple };
+        let prepared = match id.and_then(|id| core.get(id)) {
+            Some(pcb) => reset.prepare(Some(pcb), None),
+            None => packet.netif().and_then(|netif| reset.prepare(None, Some(netif))),
+        };
+        if let Some((p, route)) = prepared {
+            core.transmit(p, &route).ok();
+        }
+    }
 }
 
-/// RFC 9293 3.10.7.2: LISTEN.
-fn on_segment_in_listen(core: &mut Core, listener: *mut crate::ffi::bindings::tcp_pcb_listen, segment: &Segment) {
+/// The connection that the present packet would be of, from our point of view.
+fn packet_tuple<'c>(packet: Packet<'c>, local_port: u16, remote_port: u16) -> Tuple<'c> {
+    Tuple { local: packet.dst(), local_port, remote: packet.src(), remote_port }
+}
+
+/// RFC 9293 3.10.7.2: LISTEN. Gives the new connection, whose SYN,ACK is to be sent.
+fn on_segment_in_listen(
+    core: &mut Core,
+    listener: *mut crate::ffi::bindings::tcp_pcb_listen,
+    segment: &Segment,
+    news: &mut News,
+) -> Option<PcbId> {
     if segment.has(Flags::RST) {
-        return;
+        return None;
     }
     if segment.has(Flags::ACK) {
-        return answer_with_reset(core, segment, None);
+        news.refuse(segment);
+        return None;
     }
     if !segment.has(Flags::SYN) {
-        return;
+        return None;
     }
-    let Some(found) = core.find_listener(listener).filter(|listener| !cm::backlog::is_full(*listener)) else { return };
+    let found = core.find_listener(listener).filter(|listener| !cm::backlog::is_full(*listener))?;
     let (prio, accept) = (found.prio(), api::accept_callback(found));
     let Some(id) = api::allocate(core, prio) else {
         tcp_stat!(memerr);
-        return core.call_accept_failed(accept);
+        core.call_accept_failed(accept);
+        return None;
     };
     // Making room for the PCB may have told other connections that they are gone, and with it closed this listener.
-    let (Some(pcb), Some(listener)) = (core.get(id), core.find_listener(listener)) else { return core.free(id) };
+    let (Some(pcb), Some(listener)) = (core.get(id), core.find_listener(listener)) else {
+        core.free(id);
+        return None;
+    };
     passive_open(pcb, listener, segment);
     core.register(List::Active, pcb);
     mib2_stat!(tcppassiveopens);
@@ -271,14 +341,13 @@ fn on_segment_in_listen(core: &mut Core, listener: *mut crate::ffi::bindings::tc
     {
         let listener = listener.as_ptr();
         if Listener::passive_open(core, listener, id).is_err() {
-            return api::abandon(core, id, false);
+            api::abandon(core, id, false);
         }
     }
-    let Some(pcb) = core.get(id) else { return };
-    if segmentation::enqueue_flags(pcb, Flags::SYN | Flags::ACK).is_err() {
-        return api::abandon(core, id, false);
+    if segmentation::enqueue_flags(core.get(id)?, Flags::SYN | Flags::ACK).is_err() {
+        api::abandon(core, id, false);
     }
-    output(core, id).ok();
+    Some(id)
 }
 
 /// Fills a new PCB from the SYN that asks for it.
@@ -323,32 +392,33 @@ fn limit_mss(pcb: Pcb<'_>) {
     }
 }
 
-/// RFC 9293 3.10.7.4 for TIME-WAIT. False if the segment is a new SYN that may reopen the connection (RFC 9293 3.6.1,
-/// RFC 6191): the old PCB is gone, and the segment is for a listener.
-fn on_segment_in_time_wait(core: &mut Core, id: PcbId, segment: &Segment, netif_index: u8) -> bool {
-    let Some(pcb) = core.get(id) else { return true };
+/// RFC 9293 3.10.7.4 for TIME-WAIT. A new SYN may reopen the connection (RFC 9293 3.6.1, RFC 6191): then the old PCB goes,
+/// and the segment is for a listener.
+#[inline(never)]
+fn on_segment_in_time_wait(core: &mut Core, id: PcbId, segment: &Segment, news: &mut News) -> Option<PcbId> {
+    let pcb = core.get(id)?;
     let seq = segment.header.seq;
     if segment.has(Flags::RST) {
         // RFC 1337: resets are ignored.
-        return true;
+        return None;
     }
     if segment.has(Flags::SYN) && !segment.has(Flags::ACK) && is_new_incarnation(pcb, segment) {
-        if find_listener(core, segment.header.dst, netif_index).is_some() {
+        if find_listener(core, segment.header.dst).is_some() {
             api::abandon(core, id, false);
-            return false;
+            return on_segment_in_closed(core, segment, news);
         }
-        answer_with_reset(core, segment, None);
-        return true;
+        news.refuse(segment);
+        return None;
     }
     if segment.has(Flags::FIN) && seq + segment.seq_len == pcb.rcv_nxt() {
         cm::restart_timer(pcb, core.ticks());
     }
     if segment.has(Flags::SYN) {
-        challenge(core, id);
-    } else if segment.seq_len > 0 {
-        send_empty_ack(core, id).ok();
+        challenge(pcb, news);
+    } else {
+        news.ack_at_once = segment.seq_len > 0;
     }
-    true
+    Some(id)
 }
 
 /// A SYN that cannot be an old duplicate: it lies behind all that was received, or its timestamp does (RFC 6191 2).
@@ -358,33 +428,6 @@ fn is_new_incarnation(pcb: Pcb<'_>, segment: &Segment) -> bool {
         return (timestamps.value.wrapping_sub(pcb.ts_recent()) as i32) > 0 || segment.header.seq.ge(pcb.rcv_nxt());
     }
     segment.header.seq.ge(pcb.rcv_nxt())
-}
-
-/// A segment for an active connection.
-fn on_segment(core: &mut Core, id: PcbId, segment: &mut Segment) {
-    if let Some(pcb) = core.get(id) {
-        cm::on_segment(pcb);
-        if pcb.has_refused_data() && !offer_refused_data(core, id, segment) {
-            return drop_counted();
-        }
-    }
-    core.set_input_pcb(id.as_ptr());
-    core.set_input_closed(false);
-    #[cfg(sack_recovery)]
-    core.set_duplicate(None);
-    let mut news = News::default();
-    let outcome = match core.get(id).map(Pcb::state) {
-        Some(State::SynSent) => on_segment_in_syn_sent(core, id, segment),
-        Some(_) => on_segment_in_synchronized(core, id, segment, &mut news),
-        None => Outcome::Gone,
-    };
-    match outcome {
-        Outcome::Deliver => deliver(core, id, news),
-        Outcome::Reset => on_reset(core, id),
-        Outcome::Gone => {}
-    }
-    core.set_input_pcb(core::ptr::null_mut());
-    api::on_input_done(core);
 }
 
 /// The application gets the data that it refused once more; until it takes them, no more are taken from the peer.
@@ -402,21 +445,23 @@ fn offer_refused_data(core: &mut Core, id: PcbId, segment: &Segment) -> bool {
 }
 
 /// RFC 9293 3.10.7.3: SYN-SENT.
-fn on_segment_in_syn_sent(core: &mut Core, id: PcbId, segment: &Segment) -> Outcome {
-    let Some(pcb) = core.get(id) else { return Outcome::Gone };
+#[inline(never)]
+fn on_segment_in_syn_sent(core: &mut Core, id: PcbId, segment: &Segment, news: &mut News) {
+    let Some(pcb) = core.get(id) else { return };
     let Header { seq, ack, wnd, .. } = segment.header;
-    let acceptable = ack == pcb.lastack() + 1;
     if segment.has(Flags::RST) {
-        return if ack == pcb.snd_nxt() { Outcome::Reset } else { Outcome::Deliver };
+        if ack == pcb.snd_nxt() {
+            on_reset(core, id);
+        }
+        return;
     }
-    if segment.has(Flags::ACK) && !acceptable {
+    if segment.has(Flags::ACK) && ack != pcb.lastack() + 1 {
         // An old connection's segment: reset that, and try again at once.
-        answer_with_reset(core, segment, Some(id));
-        retry_syn(core, id);
-        return Outcome::Deliver;
+        news.refuse(segment);
+        return retry_syn(core, id);
     }
     if !segment.has(Flags::SYN) {
-        return Outcome::Deliver;
+        return;
     }
     cm::on_heard(pcb, core.ticks());
     cm::on_sequence_numbers(pcb, pcb.iss(), seq);
@@ -433,16 +478,16 @@ fn on_segment_in_syn_sent(core: &mut Core, id: PcbId, segment: &Segment) -> Outc
         // Simultaneous open (RFC 9293 3.5, figure 7): our SYN goes out again, with an ACK of theirs.
         cm::enter(pcb, State::SynRcvd);
         rod::retransmit_first(pcb);
-        return Outcome::Deliver;
+        return;
     }
     cm::enter(pcb, State::Established);
     cc::on_established(pcb);
     if core.call_connected(id) == Err(Error::ABRT) {
-        return Outcome::Gone;
+        return;
     }
-    let Some(pcb) = core.get(id) else { return Outcome::Gone };
-    rod::ack_now(pcb);
-    Outcome::Deliver
+    if let Some(pcb) = core.get(id) {
+        rod::ack_now(pcb);
+    }
 }
 
 /// Sends the SYN again without waiting for the timer, a bounded number of times.
@@ -454,43 +499,38 @@ fn retry_syn(core: &mut Core, id: PcbId) {
 }
 
 /// RFC 9293 3.10.7.4: all states from SYN-RECEIVED on, but TIME-WAIT.
-fn on_segment_in_synchronized(core: &mut Core, id: PcbId, segment: &mut Segment, news: &mut News) -> Outcome {
-    let Some(pcb) = core.get(id) else { return Outcome::Gone };
-    let mut verdict = check_sequence(pcb, segment);
-    if verdict == Verdict::Valid {
-        cm::on_heard(pcb, core.ticks());
-        flow_control::on_heard(pcb);
-        take_timestamp(pcb, segment);
-        #[cfg(ecn)]
-        cc::ecn::on_segment(pcb, segment.header.flags, Packet::current(core).tos(), segment.seq_len > 0);
-        let establishes = pcb.state() == State::SynRcvd;
-        if establishes {
-            match on_ack_in_syn_rcvd(core, id, segment) {
-                Outcome::Deliver => {}
-                other => return other,
-            }
-        }
-        let Some(pcb) = core.get(id) else { return Outcome::Gone };
-        if pcb.state() == State::SynRcvd {
-            return Outcome::Deliver;
-        }
-        verdict = on_ack(pcb, segment, news);
-        if establishes {
-            cc::on_established(pcb);
-        }
-        if verdict == Verdict::Valid {
-            on_data(pcb, segment, news);
-        }
+fn on_segment_in_synchronized(core: &mut Core, id: PcbId, segment: &mut Segment, news: &mut News) {
+    let Some(pcb) = core.get(id) else { return };
+    match check_sequence(pcb, segment) {
+        Verdict::Valid => {}
+        Verdict::Drop => return,
+        Verdict::Challenge => return challenge(pcb, news),
+        Verdict::Reset => return on_reset(core, id),
     }
-    match verdict {
-        Verdict::Valid | Verdict::Drop => {}
-        Verdict::Reset => return Outcome::Reset,
-        Verdict::Challenge => challenge(core, id),
+    cm::on_heard(pcb, core.ticks());
+    flow_control::on_heard(pcb);
+    take_timestamp(pcb, segment);
+    #[cfg(ecn)]
+    cc::ecn::on_segment(pcb, segment.header.flags, Packet::current(core).tos(), segment.seq_len > 0);
+    let establishes = pcb.state() == State::SynRcvd;
+    let pcb = if establishes {
+        on_ack_in_syn_rcvd(core, id, segment, news);
+        let Some(pcb) = core.get(id).filter(|pcb| pcb.state() != State::SynRcvd) else { return };
+        pcb
+    } else {
+        pcb
+    };
+    // RFC 9293 drops what has no ACK; lwIP's unit tests want its data.
+    if segment.has(Flags::ACK) {
+        if !is_ack_acceptable(pcb, segment.header.ack) {
+            return challenge(pcb, news);
+        }
+        on_ack(pcb, segment, news);
     }
-    if news.ack_at_once {
-        send_empty_ack(core, id).ok();
+    if establishes {
+        cc::on_established(pcb);
     }
-    Outcome::Deliver
+    on_data(pcb, segment, news);
 }
 
 /// What the checks of a segment come to.
@@ -564,23 +604,23 @@ fn is_acceptable(pcb: Pcb<'_>, seq: SeqNum, seq_len: u32) -> bool {
 }
 
 /// A challenge ACK (RFC 5961), if the connection may send one more this second.
-fn challenge(core: &mut Core, id: PcbId) {
-    let Some(pcb) = core.get(id) else { return };
-    if cm::may_challenge(pcb, core.ticks()) {
+fn challenge(pcb: Pcb<'_>, news: &mut News) {
+    if cm::may_challenge(pcb, pcb.core().ticks()) {
         debug(Event::ChallengeAck, pcb.local_port().into(), pcb.rcv_nxt().raw());
-        send_empty_ack(core, id).ok();
+        news.ack_at_once = true;
     }
 }
 
 /// RFC 9293 3.10.7.4, fifth step, SYN-RECEIVED: the acknowledgment of our SYN establishes the connection.
-fn on_ack_in_syn_rcvd(core: &mut Core, id: PcbId, segment: &Segment) -> Outcome {
-    let Some(pcb) = core.get(id) else { return Outcome::Gone };
+#[inline(never)]
+fn on_ack_in_syn_rcvd(core: &mut Core, id: PcbId, segment: &Segment, news: &mut News) {
+    let Some(pcb) = core.get(id) else { return };
     if !segment.has(Flags::ACK) {
-        return Outcome::Deliver;
+        return;
     }
     if !segment.header.ack.within(pcb.lastack() + 1, pcb.snd_nxt() - pcb.lastack()) {
-        answer_with_reset(core, segment, Some(id));
-        return Outcome::Deliver;
+        news.refuse(segment);
+        return;
     }
     cm::enter(pcb, State::Established);
     let answer = if pcb.active_open() != 0 {
@@ -592,29 +632,21 @@ fn on_ack_in_syn_rcvd(core: &mut Core, id: PcbId, segment: &Segment) -> Outcome 
         // Nobody is there to accept it any more.
         Err(Error::VAL)
     };
-    match answer {
-        Ok(()) => Outcome::Deliver,
-        Err(error) => {
-            if error != Error::ABRT {
-                api::abandon(core, id, true);
-            }
-            Outcome::Gone
-        }
+    if answer.is_err_and(|error| error != Error::ABRT) {
+        api::abandon(core, id, true);
     }
 }
 
-/// RFC 9293 3.10.7.4, fifth step: the acknowledgment field.
-fn on_ack(pcb: Pcb<'_>, segment: &Segment, news: &mut News) -> Verdict {
-    let Header { seq, ack, wnd, .. } = segment.header;
-    if !segment.has(Flags::ACK) {
-        // RFC 9293 drops it; lwIP's unit tests want its data.
-        return Verdict::Valid;
-    }
-    // RFC 5961 5.2: not more than was sent, and not older than the largest window.
+/// RFC 5961 5.2: it acknowledges not more than was sent, and is not older than the largest window.
+fn is_ack_acceptable(pcb: Pcb<'_>, ack: SeqNum) -> bool {
     let oldest = pcb.lastack() - u32::from(pcb.snd_wnd_max());
-    if !ack.within(oldest, (pcb.snd_nxt() - oldest).wrapping_add(1)) {
-        return Verdict::Challenge;
-    }
+    ack.within(oldest, (pcb.snd_nxt() - oldest).wrapping_add(1))
+}
+
+/// RFC 9293 3.10.7.4, fifth step: the acknowledgment field.
+#[inline(never)]
+fn on_ack(pcb: Pcb<'_>, segment: &Segment, news: &mut News) {
+    let Header { seq, ack, wnd, .. } = segment.header;
     #[cfg(ecn)]
     cc::ecn::on_ack(pcb, segment.header.flags, ack);
     let same_edge = flow_control::on_window_announced(pcb, seq, ack, flow_control::scaled(pcb, wnd));
@@ -635,10 +667,10 @@ fn on_ack(pcb: Pcb<'_>, segment: &Segment, news: &mut News) -> Verdict {
     if ack == pcb.snd_nxt() && pcb.unsent_is_empty() && pcb.has(Bit::FIN) {
         enter(pcb, cm::state_after_fin_acked(pcb.state()), news);
     }
-    Verdict::Valid
 }
 
 /// SND.UNA moves.
+#[inline(never)]
 fn on_new_ack(pcb: Pcb<'_>, ack: SeqNum, news: &mut News) {
     let new = rod::on_new_ack(pcb, ack);
     if new.recovery == Recovery::Partial {
@@ -730,6 +762,8 @@ pub(crate) fn tell_controller(pcb: Pcb<'_>, received: &rod::AckNews, prior_in_fl
 }
 
 /// RFC 5681 2 and 3.2: the third in a row starts fast retransmit, each further one inflates cwnd.
+#[cold]
+#[inline(never)]
 fn on_duplicate_ack(pcb: Pcb<'_>) {
     const THRESHOLD: u8 = 3;
     let count = rod::on_duplicate_ack(pcb);
@@ -761,6 +795,7 @@ fn enter(pcb: Pcb<'_>, state: State, news: &mut News) {
 }
 
 /// RFC 9293 3.10.7.4, sixth to eighth step: data and FIN.
+#[inline(never)]
 fn on_data(pcb: Pcb<'_>, segment: &mut Segment, news: &mut News) {
     if segment.seq_len == 0 || segment.has(Flags::SYN) || pcb.state() >= State::CloseWait {
         return;
@@ -769,12 +804,14 @@ fn on_data(pcb: Pcb<'_>, segment: &mut Segment, news: &mut News) {
     let old = segment.header.seq.lt(pcb.rcv_nxt());
     let fin = segment.has(Flags::FIN);
     let received = rod::receive(pcb, Incoming { seq: segment.header.seq, data, fin, header: segment.raw_header });
+    let Some(received) = received else {
+        news.ack_at_once = true;
+        return;
+    };
     flow_control::on_received(pcb, received.seq_len);
-    if received.seq_len > 0 {
-        rod::ack_delayed(pcb);
-        #[cfg(lwip_nd6_tcp_reachability_hints)]
-        Packet::current(pcb.core()).confirm_reachability();
-    }
+    rod::ack_delayed(pcb);
+    #[cfg(lwip_nd6_tcp_reachability_hints)]
+    Packet::current(pcb.core()).confirm_reachability();
     // What was received before is acknowledged at once, so that the peer stops sending it; a FIN too, and data that fill a
     // gap (RFC 5681 4.2).
     if old || received.fin || received.ack == AckWish::Soon {
@@ -795,42 +832,51 @@ fn on_reset(core: &mut Core, id: PcbId) {
     api::finish(core, id, false, Some(Error::RST));
 }
 
-/// Tells the application what a segment brought, then answers the peer.
+/// Tells the application what a segment brought, and answers the peer.
 fn deliver(core: &mut Core, id: PcbId, news: News) {
-    if !deliver_sent(core, id, news.acked) || close_if_done(core, id, news.closed) {
-        return;
+    if news.ack_at_once {
+        send_empty_ack(core, id).ok();
     }
-    if !deliver_data(core, id, news.data) || (news.fin && !deliver_fin(core, id)) {
-        return;
-    }
+    let lives = deliver_sent(core, id, news.acked)
+        && !close_if_done(core, id, news.closed)
+        && deliver_data(core, id, news.data)
+        && (!news.fin || deliver_fin(core, id));
     core.set_input_pcb(core::ptr::null_mut());
-    if !close_if_done(core, id, news.closed) {
+    if lives && !close_if_done(core, id, false) {
         output(core, id).ok();
     }
+    api::on_input_done(core);
 }
 
 /// The sent callback, which counts in 16 bits. False if the PCB is gone.
 fn deliver_sent(core: &mut Core, id: PcbId, acked: Wnd) -> bool {
-    let mut left = u32::from(acked);
+    let mut left = acked;
     while left > 0 {
-        let part = left.min(0xffff) as u16;
-        left -= u32::from(part);
+        let part = u16::try_from(left).unwrap_or(u16::MAX);
+        left -= Wnd::from(part);
         if core.call_sent(id, part) == Err(Error::ABRT) {
             return false;
         }
     }
-    core.get(id).is_some()
+    true
 }
 
 /// The connection has come to its end, by LAST-ACK or because the application closed it with data unread: frees it.
 fn close_if_done(core: &mut Core, id: PcbId, closed: bool) -> bool {
-    if !closed && !core.input_closed() {
-        return false;
+    let done = closed || core.input_closed();
+    if done {
+        close(core, id);
     }
-    let Some(pcb) = core.get(id) else { return true };
-    let error = (!pcb.has(Bit::RX_CLOSED)).then_some(Error::CLSD);
-    api::finish(core, id, false, error);
-    true
+    done
+}
+
+#[cold]
+#[inline(never)]
+fn close(core: &mut Core, id: PcbId) {
+    if let Some(pcb) = core.get(id) {
+        let error = (!pcb.has(Bit::RX_CLOSED)).then_some(Error::CLSD);
+        api::finish(core, id, false, error);
+    }
 }
 
 /// The recv callback, for at most 64 kB at a time. False if the PCB is gone.
@@ -858,7 +904,7 @@ fn deliver_data(core: &mut Core, id: PcbId, data: Option<Pbuf>) -> bool {
             }
         }
     }
-    core.get(id).is_some()
+    true
 }
 
 /// The FIN comes after the data, refused ones too. False if the PCB is gone.
@@ -869,5 +915,5 @@ fn deliver_fin(core: &mut Core, id: PcbId) -> bool {
         return true;
     }
     flow_control::on_fin_delivered(pcb);
-    core.call_closed(id) != Err(Error::ABRT) && core.get(id).is_some()
+    core.call_closed(id) != Err(Error::ABRT)
 }

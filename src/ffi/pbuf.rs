@@ -145,23 +145,10 @@ impl Pbuf {
 
     /// Removes `count` octets (at most all) from the chain's front. Members stay, emptied, so that what was stored in
     /// the first one, such as the TCP header of the segment, stays readable.
+    #[inline]
     pub(crate) fn trim_front(&mut self, count: u16) {
-        let mut left = count.min(self.tot_len());
-        let total = self.tot_len() - left;
-        let mut p = self.0.as_ptr();
-        // SAFETY: (pbuf): `left` is at most the sum of the members' lengths, so the walk ends within the chain.
-        unsafe {
-            while left > get!(p, len) {
-                left -= get!(p, len);
-                set!(p, tot_len, total);
-                set!(p, len, 0);
-                if get!(p, next).is_null() {
-                    return;
-                }
-                p = get!(p, next);
-            }
-            c::pbuf_remove_header(p, usize::from(left));
-        }
+        // SAFETY: (pbuf)
+        unsafe { trim_front(self.0.as_ptr(), count) }
     }
 
     /// The application is to be told to push the data on (PSH).
@@ -223,6 +210,29 @@ impl Pbuf {
     pub(crate) fn payload(&self) -> *mut u8 {
         // SAFETY: (pbuf)
         unsafe { get!(self.0.as_ptr(), payload).cast() }
+    }
+}
+
+/// See [`Pbuf::trim_front`].
+///
+/// # Safety
+/// `p` is a well-formed chain of which the caller owns a reference.
+#[inline(never)]
+unsafe fn trim_front(mut p: *mut c::pbuf, count: u16) {
+    // SAFETY: (pbuf): `left` is at most the sum of the members' lengths, so the walk ends within the chain.
+    unsafe {
+        let total = get!(p, tot_len);
+        let mut left = count.min(total);
+        while left > get!(p, len) {
+            left -= get!(p, len);
+            set!(p, tot_len, total - count.min(total));
+            set!(p, len, 0);
+            if get!(p, next).is_null() {
+                return;
+            }
+            p = get!(p, next);
+        }
+        c::pbuf_remove_header(p, usize::from(left));
     }
 }
 

@@ -71,20 +71,20 @@ impl Core {
         sync(self);
         // SAFETY: under (lock).
         let mut next = unsafe { *head(tuple.bucket(self)) };
-        let mut waiting = None;
+        let mut found = None;
         while let Some(entry) = next {
             // SAFETY: (live): only living PCBs are in the index.
             let pcb = unsafe { self.handle_of(entry) };
             if (pcb.netif_idx() == 0 || pcb.netif_idx() == netif_index) && tuple.matches(pcb) {
+                found = Some(pcb);
                 if pcb.state() != State::TimeWait {
-                    return Some(pcb);
+                    break;
                 }
-                waiting = Some(pcb);
             }
             // SAFETY: an entry of the table, under (lock).
             next = unsafe { (*entry.as_ptr()).chain };
         }
-        waiting
+        found
     }
 }
 

@@ -52,13 +52,14 @@ impl Incoming {
         self.seq + u32::from(self.data.tot_len()) + u32::from(self.fin)
     }
 
-    /// Cuts off what is before `first`.
-    fn trim_front(&mut self, first: SeqNum) {
+    /// Cuts off what is before `first`, and what is at `end` or behind.
+    fn trim(&mut self, first: SeqNum, end: SeqNum) {
         if self.seq.lt(first) {
             let cut = (first - self.seq).min(self.data.tot_len().into());
             self.data.trim_front(cut as u16);
             self.seq += cut;
         }
+        self.trim_end(end);
     }
 
     /// Cuts off what is at `end` or behind.
@@ -70,87 +71,92 @@ impl Incoming {
     }
 }
 
-/// Takes a segment that is at least partly in the receive window.
-pub(crate) fn receive(pcb: Pcb<'_>, mut segment: Incoming) -> Received {
+/// Takes a segment that is at least partly in the receive window. None if it brings nothing new, or nothing in order: an ACK has
+/// to tell so at once (RFC 5681 4.2).
+pub(crate) fn receive(pcb: Pcb<'_>, mut segment: Incoming) -> Option<Received> {
     let mut rod = own(pcb);
     #[cfg(sack_recovery)]
     if segment.seq.lt(pcb.rcv_nxt()) {
         let end = segment.end();
         sack::report_duplicate(pcb, segment.seq, if end.lt(pcb.rcv_nxt()) { end } else { pcb.rcv_nxt() });
     }
-    segment.trim_front(pcb.rcv_nxt());
-    segment.trim_end(pcb.rcv_nxt() + u32::from(pcb.rcv_wnd()));
-    if segment.seq == segment.end() {
-        return Received { data: None, seq_len: 0, fin: false, ack: AckWish::Immediate };
+    let (next, edge) = (pcb.rcv_nxt(), pcb.rcv_nxt() + u32::from(pcb.rcv_wnd()));
+    if segment.seq.lt(next) || edge.lt(segment.end()) {
+        segment.trim(next, edge);
     }
-    if segment.seq == pcb.rcv_nxt() { in_order(&mut rod, segment) } else { out_of_order(&mut rod, segment) }
+    let mut end = segment.end();
+    if segment.seq == end {
+        return None;
+    }
+    if segment.seq != next {
+        out_of_order(&mut rod, segment);
+        return None;
+    }
+    let mut ack = AckWish::Delayed;
+    if !pcb.ooseq_is_empty() {
+        (end, ack) = fill_gap(&mut rod, &mut segment);
+    }
+    rod.set_rcv_nxt(end);
+    let seq_len = end - next;
+    // A chain of more than 64 kB counts its octets wrong.
+    let data = Some(segment.data).filter(|_| seq_len > u32::from(segment.fin));
+    Some(Received { data, seq_len, fin: segment.fin, ack })
 }
 
-fn in_order(rod: &mut Rod<'_>, mut segment: Incoming) -> Received {
-    let start = segment.seq;
-    // RFC 5681 4.2: what fills a gap, or a part of one, is acknowledged without delay.
-    let ack = if rod.ooseq_is_empty() { AckWish::Delayed } else { AckWish::Soon };
-    make_way(rod, &mut segment);
+/// Data in order, before others that were not: adds those that follow. Says where they end.
+#[cfg(tcp_queue_ooseq)]
+#[cold]
+#[inline(never)]
+fn fill_gap(rod: &mut Rod<'_>, segment: &mut Incoming) -> (SeqNum, AckWish) {
+    let mut queue = rod.ooseq();
+    let (fin, end) = remove_covered(&mut queue, segment.end(), segment.fin);
+    segment.trim_end(end);
+    segment.fin = fin;
     let mut end = segment.end();
-    let mut fin = segment.fin;
-    let mut data = Some(segment.data).filter(|data| data.tot_len() > 0);
-    take_following(rod, &mut end, &mut fin, &mut data);
-    rod.set_rcv_nxt(end);
-    // A gap that is left has to be told, by an ACK of its own, since segments with data carry no SACK.
-    let ack = if rod.ooseq_is_empty() { ack } else { AckWish::Immediate };
+    while !segment.fin && queue.current().is_some_and(|queued| queued.received_seq() == end) {
+        let Some(queued) = queue.remove() else { break };
+        end += queued.seg().seq_len();
+        segment.fin = queued.seg().flags().has(Flags::FIN);
+        if let Some(more) = queued.into_data() {
+            segment.data.cat(more);
+        }
+    }
     #[cfg(lwip_tcp_sack_out)]
     sack::on_advanced(rod);
-    Received { data, seq_len: end - start, fin, ack }
+    // RFC 5681 4.2: what fills a gap, or a part of one, is acknowledged without delay. A gap that is left has to be told, by an
+    // ACK of its own, since segments with data carry no SACK.
+    (end, if rod.ooseq_is_empty() { AckWish::Soon } else { AckWish::Immediate })
 }
 
-/// Removes from the out-of-sequence queue what `segment` covers, and cuts `segment` where the queue goes on by itself.
-fn make_way(rod: &mut Rod<'_>, segment: &mut Incoming) {
-    #[cfg(tcp_queue_ooseq)]
-    {
-        let mut queue = rod.ooseq();
-        if segment.fin {
-            // Nothing can be behind a FIN.
-            queue.truncate();
-            return;
-        }
-        while let Some(queued) = queue.current().filter(|queued| queued.received_end().le(segment.end())) {
-            segment.fin |= queued.flags().has(Flags::FIN);
-            drop(queue.remove());
-        }
-        if let Some(next) = queue.current().map(|queued| queued.received_seq()) {
-            segment.trim_end(next);
-        }
-    }
-    let _ = (rod, segment);
+/// There is never a gap without TCP_QUEUE_OOSEQ.
+#[cfg(not(tcp_queue_ooseq))]
+fn fill_gap(_rod: &mut Rod<'_>, segment: &mut Incoming) -> (SeqNum, AckWish) {
+    (segment.end(), AckWish::Delayed)
 }
 
-/// Appends what is queued right behind `end`.
-fn take_following(rod: &mut Rod<'_>, end: &mut SeqNum, fin: &mut bool, data: &mut Option<Pbuf>) {
-    #[cfg(tcp_queue_ooseq)]
-    {
-        let mut queue = rod.ooseq();
-        while !*fin && queue.current().is_some_and(|queued| queued.received_seq() == *end) {
-            let Some(queued) = queue.remove() else { break };
-            *end += queued.seg().seq_len();
-            *fin = queued.seg().flags().has(Flags::FIN);
-            let Some(more) = queued.into_data().filter(|more| more.tot_len() > 0) else { continue };
-            match data {
-                Some(data) => data.cat(more),
-                None => *data = Some(more),
-            }
+/// Removes what a segment covers that ends at `end`: all of it if that has a FIN, which nothing can be behind. Says whether one is
+/// there now, and where the segment has to end so that what is left does not overlap it.
+#[cfg(tcp_queue_ooseq)]
+fn remove_covered(queue: &mut crate::pcb::Cursor<'_>, end: SeqNum, mut fin: bool) -> (bool, SeqNum) {
+    while let Some(next) = queue.current() {
+        if !fin && end.lt(next.received_end()) {
+            let seq = next.received_seq();
+            return (false, if seq.lt(end) { seq } else { end });
         }
+        fin |= next.flags().has(Flags::FIN);
+        drop(queue.remove());
     }
-    let _ = (rod, end, fin, data);
+    (fin, end)
 }
 
 /// Nothing is kept without TCP_QUEUE_OOSEQ.
 #[cfg(not(tcp_queue_ooseq))]
-fn out_of_order(_rod: &mut Rod<'_>, _segment: Incoming) -> Received {
-    Received { data: None, seq_len: 0, fin: false, ack: AckWish::Immediate }
-}
+fn out_of_order(_rod: &mut Rod<'_>, _segment: Incoming) {}
 
 #[cfg(tcp_queue_ooseq)]
-fn out_of_order(rod: &mut Rod<'_>, segment: Incoming) -> Received {
+#[cold]
+#[inline(never)]
+fn out_of_order(rod: &mut Rod<'_>, segment: Incoming) {
     let seq = segment.seq;
     queue_segment(rod, segment);
     // RFC 2018 4: the block of the latest segment comes first, of a duplicate too.
@@ -159,7 +165,6 @@ fn out_of_order(rod: &mut Rod<'_>, segment: Incoming) -> Received {
     let _ = seq;
     #[cfg(ooseq_limit)]
     apply_limits(rod);
-    Received { data: None, seq_len: 0, fin: false, ack: AckWish::Immediate }
 }
 
 /// Puts a segment into the queue, which stays sorted and free of overlaps, unless it brings nothing new, or there is no
@@ -187,41 +192,16 @@ fn queue_segment(rod: &mut Rod<'_>, segment: Incoming) {
         return;
     }
     crate::ffi::pbuf::header_to_host(segment.header, seq);
-    let fin = segment.fin;
+    let (data_end, fin) = (seq + u32::from(segment.data.tot_len()), segment.fin);
     let Some(new) = SegBox::received(segment.data, segment.header) else { return };
+    if let Some(previous) = queue.previous().filter(|previous| seq.lt(previous.received_end())) {
+        previous.truncate((seq - previous.received_seq()) as u16);
+    }
+    let (fin, end) = remove_covered(&mut queue, data_end, fin);
+    new.seg().truncate((end - seq) as u16);
     let flags = new.seg().flags().without(Flags::FIN);
     new.seg().set_flags(if fin { flags | Flags::FIN } else { flags });
-    if let Some(previous) = queue.previous() {
-        if seq.lt(previous.received_end()) {
-            previous.truncate((seq - previous.received_seq()) as u16);
-        }
-    }
     queue.insert(new);
-    remove_covered(queue);
-}
-
-/// Removes what the current segment covers, and cuts it where the next one starts.
-#[cfg(tcp_queue_ooseq)]
-fn remove_covered(mut queue: crate::pcb::Cursor<'_>) {
-    let Some(new) = queue.current() else { return };
-    let (seq, end, mut fin) = (new.received_seq(), new.received_end(), new.flags().has(Flags::FIN));
-    queue.advance();
-    if fin {
-        queue.truncate();
-        return;
-    }
-    while let Some(next) = queue.current().filter(|next| next.received_end().le(end)) {
-        fin |= next.flags().has(Flags::FIN);
-        drop(queue.remove());
-    }
-    let next = queue.current().map(|next| next.received_seq());
-    let Some(new) = queue.previous() else { return };
-    if fin {
-        new.add_flags(Flags::FIN);
-    }
-    if let Some(next) = next.filter(|next| next.lt(end)) {
-        new.truncate((next - seq) as u16);
-    }
 }
 
 /// TCP_OOSEQ_BYTES_LIMIT and TCP_OOSEQ_PBUFS_LIMIT: drops the end of the queue that is too much.

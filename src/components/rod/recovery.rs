@@ -2,7 +2,7 @@
 //! (Proportional Rate Reduction, RFC 6937), and whether it was needless: F-RTO (RFC 5682 3), Eifel by timestamps (RFC 3522), and
 //! D-SACK (RFC 2883, RFC 3708).
 
-use super::retransmit::{Freed, NewAck, begin_recovery, on_ack_that_frees};
+use super::retransmit::{NewAck, begin_recovery, on_ack_that_frees};
 use super::scoreboard::{self, Block, Delivery, detect_losses_of, uses_sack};
 use super::{own, rtt, send};
 use crate::ffi::Wnd;
@@ -65,9 +65,7 @@ pub(crate) fn on_ack(pcb: Pcb<'_>, ack: SeqNum, blocks: &[Block; MAX_SACKS], ech
     // Before anything is scheduled by the round trip.
     rtt::on_ack_for_timing(pcb, ack, pcb.core().clock());
     let reported = scoreboard::duplicate(pcb, blocks, ack);
-    let new = ack.gt(una).then(|| {
-        on_ack_that_frees(pcb, ack, |_, _| (scoreboard::free_acked(pcb, ack, &mut delivery), Freed::default()))
-    });
+    let new = ack.gt(una).then(|| on_ack_that_frees(pcb, ack, || scoreboard::free_acked(pcb, ack, &mut delivery)));
     scoreboard::on_blocks(pcb, blocks, &mut delivery);
     rod.set_delivered(pcb.delivered().wrapping_add(delivery.octets));
     #[cfg(rack)]

@@ -47,7 +47,11 @@ pub(crate) enum FastRetransmit {
 
 /// An ACK of new data, `lastack` < `ack` <= SND.NXT.
 pub(crate) fn on_new_ack(pcb: Pcb<'_>, ack: SeqNum) -> NewAck {
-    on_ack_that_frees(pcb, ack, |unsent, unacked| (free_acked(unacked, ack), free_acked(unsent, ack)))
+    on_ack_that_frees(pcb, ack, || {
+        let mut rod = own(pcb);
+        let (unsent, unacked) = rod.unsent_and_unacked();
+        free_acked(unacked, ack).and(free_acked(unsent, ack))
+    })
 }
 
 /// What was freed of a queue.
@@ -56,7 +60,7 @@ pub(super) struct Freed {
     /// Octets of data,
     octets: u32,
     /// pbufs,
-    pbufs: u16,
+    pbufs: u32,
     /// and the octets of the largest segment.
     #[cfg(path_mtu)]
     largest: u16,
@@ -65,21 +69,26 @@ pub(super) struct Freed {
 impl Freed {
     pub(super) fn add(&mut self, seg: Seg<'_>) {
         self.octets = self.octets.wrapping_add(seg.len().into());
-        self.pbufs = self.pbufs.saturating_add(seg.clen());
+        self.pbufs = self.pbufs.wrapping_add(seg.clen().into());
         #[cfg(path_mtu)]
         {
             self.largest = self.largest.max(seg.len());
         }
     }
+
+    fn and(self, more: Self) -> Self {
+        Self {
+            octets: self.octets.wrapping_add(more.octets),
+            pbufs: self.pbufs.wrapping_add(more.pbufs),
+            #[cfg(path_mtu)]
+            largest: self.largest.max(more.largest),
+        }
+    }
 }
 
-/// The same, `free` taking out of both queues what is acknowledged.
-pub(super) fn on_ack_that_frees(
-    pcb: Pcb<'_>,
-    ack: SeqNum,
-    free: impl FnOnce(&mut SegQueue<'_>, &mut SegQueue<'_>) -> (Freed, Freed),
-) -> NewAck {
-    let mut rod = own(pcb);
+/// The same, `free` taking out of the queues what is acknowledged.
+pub(super) fn on_ack_that_frees(pcb: Pcb<'_>, ack: SeqNum, free: impl FnOnce() -> Freed) -> NewAck {
+    let rod = own(pcb);
     #[cfg(sack_recovery)]
     rod.set_extra(0);
     let after_timeout = pcb.has(Bit::RTO);
@@ -104,9 +113,8 @@ pub(super) fn on_ack_that_frees(
     super::user_timeout::on_progress(&rod);
     let acked = ack - pcb.lastack();
     rod.set_lastack(ack);
-    let (mut unsent, mut unacked) = rod.unsent_and_unacked();
-    let (freed, more) = free(&mut unsent, &mut unacked);
-    rod.set_snd_queuelen(pcb.snd_queuelen().saturating_sub(freed.pbufs.saturating_add(more.pbufs)));
+    let freed = free();
+    rod.set_snd_queuelen(u32::from(pcb.snd_queuelen()).saturating_sub(freed.pbufs) as u16);
     if pcb.unacked_is_empty() {
         rtt::stop_timer(&rod)
     } else {
@@ -121,11 +129,11 @@ pub(super) fn on_ack_that_frees(
     }
     NewAck {
         acked: wnd(acked),
-        freed: wnd(freed.octets.wrapping_add(more.octets)),
+        freed: wnd(freed.octets),
         recovery,
         after_timeout,
         #[cfg(path_mtu)]
-        largest: freed.largest.max(more.largest),
+        largest: freed.largest,
     }
 }
 

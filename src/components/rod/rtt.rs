@@ -30,12 +30,17 @@ pub(super) fn estimated(pcb: Pcb<'_>) -> i16 {
 /// An ACK arrived: if it covers the segment being timed, that is a sample. Karn's algorithm (RFC 6298 3): a
 /// retransmission has stopped the timing.
 pub(crate) fn on_ack_for_timing(pcb: Pcb<'_>, ack: SeqNum, now: u32) {
-    if pcb.rttest() == 0 || !pcb.rtseq().lt(ack) {
-        return;
+    if pcb.rttest() != 0 && pcb.rtseq().lt(ack) {
+        // A sample that does not fit is as good as none: the connection has been stalled for hours.
+        on_sample(pcb, now.wrapping_sub(pcb.rttest()).min(0xfff) as i16);
     }
+}
+
+/// There is one in a round trip at most.
+#[cold]
+#[inline(never)]
+fn on_sample(pcb: Pcb<'_>, sample: i16) {
     let rod = own(pcb);
-    // A sample that does not fit is as good as none: the connection has been stalled for hours.
-    let sample = now.wrapping_sub(pcb.rttest()).min(0xfff) as i16;
     if pcb.sa() == 0 {
         // RFC 6298 2.2: the first sample.
         rod.set_sa(sample << 3);
@@ -46,8 +51,8 @@ pub(crate) fn on_ack_for_timing(pcb: Pcb<'_>, ack: SeqNum, now: u32) {
         let deviation = error.wrapping_abs().wrapping_sub(pcb.sv() >> 2);
         rod.set_sv(pcb.sv().wrapping_add(deviation));
     }
-    rod.set_rto(estimated(pcb));
     rod.set_rttest(0);
+    on_progress(pcb);
 }
 
 /// The timer expired: it starts again, with a longer timeout, except for a SYN, whose initial one stays.
@@ -88,6 +93,7 @@ pub(super) fn on_sending(pcb: Pcb<'_>) {
 }
 
 /// New data were acknowledged: back-off ends.
+#[inline(never)]
 pub(super) fn on_progress(pcb: Pcb<'_>) {
     own(pcb).set_rto(estimated(pcb));
 }

@@ -256,7 +256,7 @@ pub(crate) fn on_probe(pcb: Pcb<'_>, seq: SeqNum) {
 }
 
 /// Frees the segments of a queue that `ack` covers; says what those were.
-pub(super) fn free_acked(queue: &mut SegQueue<'_>, ack: SeqNum) -> Freed {
+pub(super) fn free_acked(mut queue: SegQueue<'_>, ack: SeqNum) -> Freed {
     let mut freed = Freed::default();
     while queue.front().is_some_and(|seg| seg.end().le(ack)) {
         let Some(seg) = queue.pop_front() else { break };
