@@ -319,7 +319,7 @@ static void report(const struct timing *timing, const char *what)
                  (unsigned)(((uint64_t)timing->ticks * board_instructions_per_tick + segments / 2) / segments));
 }
 
-static void measure_receiving(void)
+__attribute__((noinline)) static void measure_receiving(void)
 {
   struct pbuf *batch[BATCH];
   struct timing timing = { 0 };
@@ -367,20 +367,20 @@ static u32_t send_two(void)
   return ticks + (board_ticks() - before);
 }
 
-static void measure_sending(void)
+__attribute__((noinline)) static void measure_sending(void)
 {
   struct timing timing = { 0 };
   scenario = "sending";
   open_the_congestion_window();
   for (u32_t round = 0; round < BATCHES; round++) {
-    u32_t ticks = 0;
+    u32_t ticks = 0, start = peer_ackno;
     sent_segments = 0;
     for (u32_t i = 0; i < BATCH / 2; i++) {
       ticks += send_two();
     }
     add_round(&timing, ticks);
     expect(sent_segments == BATCH, "all data sent");
-    expect(accepted->unsent == NULL && accepted->unacked == NULL, "all data acknowledged");
+    expect(peer_ackno - start == BATCH * tcp_mss(accepted), "all data arrived");
   }
   report(&timing, "sent-segment");
 }

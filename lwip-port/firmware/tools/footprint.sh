@@ -12,7 +12,7 @@ PCBS=16
 
 declare -A CELL
 
-# footprint_build TCP OPTIONS ASSERTS TARGETS: into the folder CELL_FOLDER.
+# footprint_build TCP OPTIONS ASSERTS TARGETS [CMAKE ARGUMENT…]: into the folder CELL_FOLDER. ASSERTS: on…|off.
 footprint_build() {
 	local tcp=$1 options=$2 asserts=$3 targets=$4
 	shift 4
@@ -28,6 +28,7 @@ read_map() { # KEY MAP
 	while read -r what value; do
 		CELL[$1/$what]=$value
 	done < <(awk -f "$FIRMWARE/tools/map-tcp.awk" "$2")
+	((${CELL[$1/flash]:-0} > 0)) || die "$2 shows no code of TCP's"
 }
 
 # The program measure, counted instruction by instruction.
@@ -40,6 +41,9 @@ read_measure() { # KEY PROGRAM
 		sizeof) CELL[$1/pcb]=$value CELL[$1/seg]=${rest#tcp_seg } ;;
 		esac
 	done <<<"$OUTPUT"
+	for what in received-segment sent-segment tcp_input tcp_output tcp_slowtmr pcb seg; do
+		((${CELL[$1/$what]:-0} > 0)) || die "measuring on $BOARD gave no $what: $OUTPUT"
+	done
 }
 
 measure_cell() { # BOARD OPTIONS ASSERTS TCP
@@ -55,11 +59,9 @@ measure_cell() { # BOARD OPTIONS ASSERTS TCP
 # What one more connection costs of static RAM beside the pool.
 measure_growth() { # BOARD OPTIONS TCP
 	local key=$1/$2/on/$3 before=${CELL[$1/$2/on/$3/ram]}
-	footprint_build "$3" "$2" on firmware "-DFIRMWARE_PCBS=$MORE_PCBS"
+	footprint_build "$3" "$2" on-more-pcbs firmware "-DFIRMWARE_PCBS=$MORE_PCBS"
 	read_map growth "$CELL_FOLDER/firmware.map"
 	CELL[$key/growth]=$(((CELL[growth/ram] - before) / (MORE_PCBS - PCBS)))
-	# As it was, for the next time.
-	footprint_build "$3" "$2" on firmware -UFIRMWARE_PCBS
 }
 
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", b / a }'; }
@@ -131,6 +133,23 @@ difference is the texts of C's messages, which the core does not have one by one
 
 $(table_flash)
 
+### What costs
+
+Cortex-M3, default options, without assertions: C's functions beside ours, by what they do, the largest of each named with its bytes
+(\`scripts/firmware --functions\` prints all, for any board).
+
+$(table_parts mps2-an385)
+
+Inlining hides what is spread over many functions. So once more, the core's code halfword by halfword, by the functions that the line
+tables name for it. A byte may count in more than one row.
+
+$(table_inlined mps2-an385)
+
+The first six rows are checks and behaviour that README, docs/deviations.md and docs/rfc9293.md promise; the last two are the price of
+Rust beside C. What is left of the difference lies in receiving and in sending, rule by rule the same as in C: tcp_write plans, then
+allocates, and only then changes the queue, so that an allocation that fails leaves it as it was; a component tells what happened, and its
+caller looks at that once more; and the compilers differ: \`scripts/bench --only size\` has a column for the same C by clang.
+
 ## Stack
 
 Bytes of stack below the call, painted and measured in the emulator: the deepest of handshake, data, loss and recovery,
@@ -142,7 +161,8 @@ $(table_measured tcp_input tcp_output tcp_slowtmr)
 
 Per segment of a full MSS, counted in the emulator (\`-icount\`), checksums off (they are lwIP's own, and the same for both).
 A received segment is one tcp_input, with the application's tcp_recved and every other time an ACK sent. A sent segment is one
-tcp_write, its part of tcp_output, and half an ACK received.
+tcp_write, its part of tcp_output, and half an ACK received. The program that counts fails unless every segment's data arrived, and
+each of 128 rounds took the same within a quarter.
 
 $(table_measured received-segment sent-segment)
 
@@ -177,7 +197,36 @@ footprint_all() {
 	cat "$ROOT/docs/footprint.md"
 }
 
-# Flash per function, C's beside ours where both have one of that name, then what only one of them has.
+# footprint_names TCP MAP: "TCP NAME BYTES" for each function of TCP's in a map, the largest first. A function's tables count with it.
+footprint_names() {
+	awk -v functions=1 -f "$FIRMWARE/tools/map-tcp.awk" "$2" |
+		sed -E 's/^(function )(\.Lswitch\.table\.|unlikely\.|\.ARM\.exidx(\.text)?\.)/\1/; s/\.(constprop|isra|part)\.[0-9]+ / /; s/^function (\.Lanon[^ ]*|cst[0-9]+) /function constants /' |
+		"${BOARD_PREFIX}c++filt" --no-verbose |
+		awk -v tcp="$1" '$1 == "function" { bytes = $(NF - 1); $1 = $NF = $(NF - 1) = ""; gsub(/^ +| +$/, ""); sub(/^OUTLINED_FUNCTION.*/, "OUTLINED_FUNCTION"); gsub(/ /, "_"); size[$0] += bytes }
+			END { for (name in size) print tcp, name, size[name] }' | LC_ALL=C sort -k3,3nr -k2,2
+}
+
+# What costs: for a board's default options without assertions, where code is compared with code.
+table_parts() { # BOARD
+	local tcp
+	board_load "$1"
+	for tcp in C RUST; do
+		footprint_names "$tcp" "$BUILD/size/$1-default-asserts-off-${tcp,,}/firmware.map"
+	done | awk -f "$FIRMWARE/tools/parts.awk"
+}
+
+# The same firmware, halfword by halfword, with what the compiler inlined: line tables are all that it takes.
+table_inlined() { # BOARD
+	local program=$BUILD/size/$1-default-asserts-off-rust/firmware.elf
+	board_load "$1"
+	"${BOARD_PREFIX}nm" --print-size --defined-only "$program" |
+		awk 'function value(hex,   i, v) { for (i = 1; i <= length(hex); i++) v = v * 16 + index("0123456789abcdef", substr(hex, i, 1)) - 1; return v }
+			NF == 4 && $3 ~ /[tTwW]/ { at = value($1); at -= at % 2; for (end = at + value($2); at < end; at += 2) if (!seen[at]++) printf "0x%x\n", at }' |
+		"${BOARD_PREFIX}addr2line" --exe="$program" --addresses --inlines --functions --demangle |
+		awk -f "$FIRMWARE/tools/inlined.awk"
+}
+
+# Flash per function, C's beside ours where both have one of that name, then what only one of them has; then by what they do.
 footprint_functions() {
 	local options=default tcp
 	((FULL == 0)) || options=full
@@ -185,13 +234,13 @@ footprint_functions() {
 	board_load "${BOARDS[0]}"
 	for tcp in C RUST; do
 		footprint_build "$tcp" "$options" off firmware
-		awk -v functions=1 -f "$FIRMWARE/tools/map-tcp.awk" "$CELL_FOLDER/firmware.map" | c++filt --no-verbose |
-			awk '$1 == "function" { bytes = $(NF - 1); $1 = $NF = $(NF - 1) = ""; gsub(/^ +| +$/, ""); gsub(/ /, "_"); size[$0] += bytes }
-				END { for (name in size) print name, size[name] }' |
-			LC_ALL=C sort >"$SESSION/$tcp"
+		footprint_names "$tcp" "$CELL_FOLDER/firmware.map" >"$SESSION/$tcp.by-size"
+		cut -d' ' -f2- "$SESSION/$tcp.by-size" | LC_ALL=C sort >"$SESSION/$tcp"
 	done
 	printf '%-90s %7s %7s\n' "function (${BOARDS[0]}, $options options, without assertions)" C Rust
 	LC_ALL=C join -a 1 -a 2 -e - -o 0,1.2,2.2 "$SESSION/C" "$SESSION/RUST" |
 		awk '{ weight = $2 > $3 ? $2 : $3; printf "%d %-90s %7s %7s\n", weight, substr($1, 1, 90), $2, $3; c += $2; r += $3 }
 			END { printf "9999999 %-90s %7d %7d\n", "total", c, r }' | sort -rn | cut -d' ' -f2-
+	echo
+	cat "$SESSION/C.by-size" "$SESSION/RUST.by-size" | awk -f "$FIRMWARE/tools/parts.awk"
 }
