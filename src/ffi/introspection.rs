@@ -9,7 +9,7 @@ use super::exports::enter;
 use crate::components::congestion_control::choose;
 use crate::components::congestion_control::report;
 use crate::components::rod::{Times, flight, times};
-use crate::pcb::{Bit, Pcb};
+use crate::pcb::{Bit, Pcb, State};
 use core::ffi::c_char;
 
 /// What lwip_tcp_rust_info() says of a connection, like Linux's TCP_INFO.
@@ -51,9 +51,9 @@ pub struct lwip_tcp_rust_info {
     pub snd_buf: u32,
     /// pbufs in the send queue.
     pub snd_queuelen: u32,
-    /// Octets of ours that were acknowledged, since the connection began.
+    /// Octets of ours that were acknowledged since the connection began, SYN and FIN not counted.
     pub bytes_acked: u32,
-    /// Octets received in order, since the connection began.
+    /// Octets received in order since the connection began, SYN and FIN not counted.
     pub bytes_received: u32,
     /// Segments sent, retransmissions and pure ACKs included.
     pub segments_sent: u32,
@@ -175,9 +175,13 @@ pub unsafe extern "C" fn lwip_tcp_rust_info(pcb: *const tcp_pcb, info: *mut lwip
 fn describe(pcb: Pcb<'_>) -> lwip_tcp_rust_info {
     let Times { srtt, rttvar, rto } = times(pcb);
     let (flight, report) = (flight(pcb), report(pcb));
+    // SYN and FIN take a sequence number each (RFC 9293 3.4), and are no data.
     let syn = u32::from(pcb.lastack() != pcb.iss());
+    let state = pcb.state();
+    let our_fin = matches!(state, State::FinWait2 | State::TimeWait);
+    let their_fin = matches!(state, State::CloseWait | State::Closing | State::LastAck | State::TimeWait);
     lwip_tcp_rust_info {
-        state: pcb.state() as u8,
+        state: state as u8,
         options: options(pcb),
         retries: pcb.nrtx(),
         in_recovery: pcb.has(Bit::IN_FAST_RECOVERY).into(),
@@ -192,8 +196,8 @@ fn describe(pcb: Pcb<'_>) -> lwip_tcp_rust_info {
         in_flight: pcb.snd_nxt() - pcb.lastack(),
         snd_buf: pcb.snd_buf().into(),
         snd_queuelen: pcb.snd_queuelen().into(),
-        bytes_acked: (pcb.lastack() - pcb.iss()).saturating_sub(syn),
-        bytes_received: (pcb.rcv_nxt() - pcb.irs()).saturating_sub(1),
+        bytes_acked: (pcb.lastack() - pcb.iss()).saturating_sub(syn + u32::from(our_fin)),
+        bytes_received: (pcb.rcv_nxt() - pcb.irs()).saturating_sub(1 + u32::from(their_fin)),
         segments_sent: pcb.segments_out(),
         segments_received: pcb.segments_in(),
         retransmissions: pcb.retransmissions().into(),
