@@ -7,7 +7,7 @@ use lwip_host::{Keepalive, TcpListener, TcpState, TcpStream};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_millis(50);
 
@@ -275,6 +275,51 @@ fn linger_of_zero_resets() {
     assert_eq!(kind(server.shutdown(Shutdown::Write)), ErrorKind::NotConnected);
     assert_eq!(kind(server.nodelay()), ErrorKind::NotConnected);
     assert!(server.take_error().unwrap().is_none());
+}
+
+/// More than the peer's window, and less than what has room before and in it: it is taken, and not acknowledged while nobody reads.
+fn fill(mut client: &TcpStream) -> usize {
+    let data = pattern(2 * 1024 * 1024 + 128 * 1024);
+    client.write_all(&data).unwrap();
+    data.len()
+}
+
+#[test]
+fn linger_waits_until_the_peer_has_it_all() {
+    let stack = alone();
+    let (client, mut server) = stack.pair();
+    let written = fill(&client);
+    client.set_linger(Some(Duration::from_secs(60))).unwrap();
+    let closer = thread::spawn(move || drop(client));
+    // Its window is closed: there is no other way to the end than to read.
+    while server.peek(&mut [0]).unwrap() == 0 {}
+    assert!(!closer.is_finished());
+    assert_eq!(server.read_to_end(&mut Vec::new()).unwrap(), written);
+    closer.join().unwrap();
+}
+
+#[test]
+fn linger_waits_no_longer_than_it_is_told() {
+    let stack = alone();
+    let (client, mut server) = stack.pair();
+    let written = fill(&client);
+    client.set_linger(Some(SOON)).unwrap();
+    let start = Instant::now();
+    drop(client);
+    assert!(start.elapsed() >= SOON);
+    assert_eq!(server.read_to_end(&mut Vec::new()).unwrap(), written);
+    // With nothing on its way there is nothing to wait for, nor with nobody there: the time here is for ever.
+    let (client, server) = stack.pair();
+    client.set_linger(Some(Duration::MAX)).unwrap();
+    drop(client);
+    let (client, other) = stack.pair();
+    fill(&client);
+    client.set_linger(Some(Duration::MAX)).unwrap();
+    let closer = thread::spawn(move || drop(client));
+    other.set_linger(Some(Duration::ZERO)).unwrap();
+    drop(other);
+    closer.join().unwrap();
+    drop(server);
 }
 
 #[test]

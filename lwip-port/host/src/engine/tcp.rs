@@ -2,6 +2,7 @@
 
 use super::Core;
 use crate::ffi::{Error, Id};
+use crate::sync::Answer;
 use crate::tcp::Shared;
 use bytes::Bytes;
 use std::io;
@@ -16,11 +17,13 @@ pub(super) struct Connection {
     finished: bool,
     /// The socket is gone: close when everything is written.
     dropped: bool,
+    /// And this is who waits until the peer has it all.
+    lingers: Option<Answer<()>>,
 }
 
 impl Connection {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, head: Bytes::new(), finished: false, dropped: false }
+        Self { shared, head: Bytes::new(), finished: false, dropped: false, lingers: None }
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -64,10 +67,13 @@ impl Core {
             }
         }
         let (nothing_left, wants_end) = connection.shared.took(written);
-        if nothing_left && wants_end && !connection.finished && !connection.dropped {
+        let lingers = connection.lingers.is_some();
+        let wants_end = if connection.dropped { lingers } else { wants_end };
+        if nothing_left && wants_end && !connection.finished {
             connection.finished = self.lwip.tcp_finish(id).is_ok();
         }
-        if nothing_left && connection.dropped {
+        // Whoever lingers wants to know of the ACK, and of a closed connection nothing is told.
+        if nothing_left && connection.dropped && !(lingers && self.lwip.tcp_has_unacknowledged(id)) {
             self.close(id);
             return;
         }
@@ -83,6 +89,14 @@ impl Core {
         } else {
             connection.dropped = true;
             self.serve_connection(id);
+        }
+    }
+
+    /// The socket was dropped, and somebody waits until the peer has everything. He hears of any end by that of `answer`.
+    pub(crate) fn drop_lingering(&mut self, id: Id, answer: Answer<()>) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.lingers = Some(answer);
+            self.drop_socket(id, false);
         }
     }
 

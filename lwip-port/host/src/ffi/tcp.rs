@@ -369,6 +369,11 @@ impl Lwip {
         }
     }
 
+    /// Whether data was handed to TCP that the peer has not acknowledged.
+    pub(crate) fn tcp_has_unacknowledged(&self, id: Id) -> bool {
+        with(|registry| registry.sent.get(&id).is_some_and(|sent| !sent.is_empty()))
+    }
+
     /// Sends a FIN after what is queued.
     pub(crate) fn tcp_finish(&mut self, id: Id) -> Result<(), Error> {
         // SAFETY: we have lwIP, and the PCB is alive.

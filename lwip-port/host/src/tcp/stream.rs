@@ -1,7 +1,7 @@
 use super::shared::{Shared, Tell};
 use crate::engine::{Command, Core, Handle};
 use crate::ffi::{CongestionControl, Id, Keepalive, TcpInfo, next_id};
-use crate::sync::{block_for, block_on, lock};
+use crate::sync::{Answer, block_for, block_on, lock};
 use bytes::Bytes;
 use std::future::poll_fn;
 use std::io::{self, Read, Write};
@@ -28,8 +28,16 @@ struct Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         let id = self.shared.id();
-        let reset = lock(&self.options).linger == Some(Duration::ZERO);
-        self.handle.tell(move |core| core.drop_socket(id, reset));
+        let linger = lock(&self.options).linger;
+        match linger {
+            None => self.handle.tell(move |core| core.drop_socket(id, false)),
+            Some(Duration::ZERO) => self.handle.tell(move |core| core.drop_socket(id, true)),
+            Some(limit) => {
+                let reply = self.handle.ask(move |core, answer: Answer<()>| core.drop_lingering(id, answer));
+                // Whatever the end is: there is nobody to tell. When the time is over the connection goes on without us.
+                let _ = block_for(reply, Some(limit));
+            }
+        }
     }
 }
 
@@ -37,7 +45,7 @@ impl Drop for Inner {
 /// feature `tokio`, `AsyncRead` and `AsyncWrite` for tasks.
 ///
 /// Dropped, it closes: what was written still reaches the peer, unless something that came was not read, or
-/// [`set_linger`](Self::set_linger) says zero; then the peer gets a reset.
+/// [`set_linger`](Self::set_linger) says zero; then the peer gets a reset. It waits for that only if `set_linger` says so.
 #[derive(Debug)]
 pub struct TcpStream(Arc<Inner>);
 
@@ -315,7 +323,12 @@ impl TcpStream {
         Ok(lock(&self.0.options).linger)
     }
 
-    /// Zero: dropping the connection resets it. Anything else: it closes as without; dropping never blocks.
+    /// What dropping the last of a connection's sockets does (SO_LINGER). None, which is how it begins: it closes, and does not
+    /// wait; what was written still goes to the peer. Zero: it resets. More: it closes, and blocks until the peer has
+    /// acknowledged what was written, or the connection has failed, or the time is over, after which it goes on as without.
+    ///
+    /// As with [`std::net`], a task that drops a lingering socket holds up the thread that it runs on; and whoever drives the
+    /// stack by an [`Engine`](crate::Engine) waits in vain for himself until the time is over.
     ///
     /// # Errors
     /// None; it is as std has it.
