@@ -4,7 +4,7 @@ mod common;
 
 use common::alone;
 use lwip_host::device::{Capabilities, Device, Medium, Readiness};
-use lwip_host::{Engine, InterfaceConfig, Protocol, RawSocket, TcpStream, UdpSocket};
+use lwip_host::{Engine, InterfaceConfig, InterfaceState, Protocol, RawSocket, TcpStream, UdpSocket};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::mpsc;
@@ -189,8 +189,12 @@ fn an_interface_has_its_addresses_and_gives_its_device_back() {
     assert_eq!(kind(socket.send_to(b"x", "10.1.0.9:9")), ErrorKind::NetworkUnreachable);
 }
 
-/// A device whose link is down when it is first looked at, which it tells the test.
-struct Flapping(Option<mpsc::Sender<()>>);
+/// A device that fails when it is first looked at, which it tells the test; it may fail in the same way ever after.
+struct Flapping {
+    looked: Option<mpsc::Sender<()>>,
+    kind: ErrorKind,
+    always: bool,
+}
 
 impl Device for Flapping {
     fn capabilities(&self) -> Capabilities {
@@ -202,9 +206,12 @@ impl Device for Flapping {
     }
 
     fn receive(&mut self, _buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        let Some(looked) = self.0.take() else { return Ok(None) };
-        let _ = looked.send(());
-        Err(ErrorKind::NetworkDown.into())
+        match self.looked.take() {
+            Some(looked) => drop(looked.send(())),
+            None if !self.always => return Ok(None),
+            None => {}
+        }
+        Err(self.kind.into())
     }
 
     fn readiness(&self) -> Readiness<'_> {
@@ -212,16 +219,31 @@ impl Device for Flapping {
     }
 }
 
-#[test]
-fn a_passing_error_does_not_end_an_interface() {
+/// What an interface has become after its device has failed.
+fn after_a_failure(kind: ErrorKind, always: bool) -> InterfaceState {
     let stack = alone();
     let (sender, looked) = mpsc::channel();
-    let interface = stack.add_interface(Flapping(Some(sender)), &InterfaceConfig::default()).unwrap();
+    let device = Flapping { looked: Some(sender), kind, always };
+    let interface = stack.add_interface(device, &InterfaceConfig::default()).unwrap();
     // From within the stack's thread: it takes the next command when it has dealt with the error.
     looked.recv_timeout(LONG).unwrap();
-    let state = interface.state().unwrap();
-    assert!(state.up, "{state:?}");
-    assert_eq!(state.dropped, 1);
+    interface.state().unwrap()
+}
+
+#[test]
+fn a_passing_error_does_not_end_an_interface() {
+    for kind in [ErrorKind::NetworkDown, ErrorKind::InvalidInput, ErrorKind::Other] {
+        let state = after_a_failure(kind, false);
+        assert!(state.up && state.dropped == 1, "{kind}: {state:?}");
+    }
+}
+
+#[test]
+fn a_lasting_error_and_the_end_of_the_far_end_do() {
+    for kind in [ErrorKind::Other, ErrorKind::UnexpectedEof] {
+        let state = after_a_failure(kind, true);
+        assert!(!state.up, "{kind}: {state:?}");
+    }
 }
 
 #[test]

@@ -87,7 +87,9 @@ pub trait Device: Send {
     /// `None` if none is there now.
     ///
     /// # Errors
-    /// Those of the device. [`io::ErrorKind::UnexpectedEof`]: the far end is gone, and nothing will come any more.
+    /// [`io::ErrorKind::UnexpectedEof`]: the far end is gone, and nothing will come any more. [`io::ErrorKind::NetworkDown`]: the
+    /// link is down, and may come up again. Any other is the device's; the stack tries again, and gives the device up after a
+    /// number of errors in a row.
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>>;
 
     /// How to wait for a frame.

@@ -10,7 +10,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use nix::errno::Errno;
 use nix::libc;
 use nix::net::if_::if_nametoindex;
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socket};
+use nix::sys::socket::sockopt::{RcvBuf, RcvBufForce};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, setsockopt, socket};
 
 use super::{Capabilities, Device, Medium, Readiness};
 use crate::ffi::linux;
@@ -19,6 +20,10 @@ use crate::ffi::linux;
 /// size, where the checksum starts, and where from there it is stored.
 const OFFLOAD_HEADER: usize = 10;
 const NEEDS_CHECKSUM: u8 = 1;
+
+/// Room for what comes while nobody looks, in octets; the kernel counts 2 to 4 kB for each frame, and doubles what it is asked for.
+/// Its usual 208 kB are less than one connection's window.
+const RECEIVE_BUFFER: usize = 8 * 1024 * 1024;
 
 /// Which frames of the interface to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -50,6 +55,9 @@ impl PacketSocket {
         // Without a protocol it hears nothing until it is bound: no frame of another interface slips in.
         let socket =
             socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK, None)?;
+        // Beyond `net.core.rmem_max` with CAP_NET_ADMIN only; less is no reason to fail.
+        let _ =
+            setsockopt(&socket, RcvBufForce, &RECEIVE_BUFFER).or_else(|_| setsockopt(&socket, RcvBuf, &RECEIVE_BUFFER));
         linux::enable_packet_option(socket.as_fd(), libc::PACKET_VNET_HDR)?;
         if traffic == Traffic::Incoming {
             linux::enable_packet_option(socket.as_fd(), libc::PACKET_IGNORE_OUTGOING)?;
@@ -115,7 +123,8 @@ impl Device for PacketSocket {
         loop {
             let length = match recv(self.socket.as_raw_fd(), &mut self.scratch, MsgFlags::empty()) {
                 Ok(length) => length,
-                Err(Errno::EAGAIN | Errno::EINTR | Errno::ENETDOWN) => return Ok(None),
+                Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
+                Err(Errno::ENETDOWN) => return Err(io::ErrorKind::NetworkDown.into()),
                 Err(error) => return Err(error.into()),
             };
             let Some((header, frame)) =

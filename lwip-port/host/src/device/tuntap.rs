@@ -115,6 +115,10 @@ impl Device for TunTap {
             Ok(length) => Ok(Some(length)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(None),
+            // The interface is down: nobody is on the wire, for now.
+            Err(error) if error.raw_os_error() == Some(nix::libc::EIO) => Err(io::ErrorKind::NetworkDown.into()),
+            // It was deleted.
+            Err(error) if error.raw_os_error() == Some(nix::libc::EBADFD) => Err(io::ErrorKind::UnexpectedEof.into()),
             Err(error) => Err(error),
         }
     }

@@ -17,7 +17,53 @@ pub(super) struct Port {
     scratch: Vec<u8>,
     /// The far end of the device is gone.
     ended: bool,
+    /// Errors of the device since it last had a frame, or had none without an error.
+    faults: u8,
     dropped: u64,
+}
+
+/// After so many errors in a row a device is given up: one that goes on failing would keep poll(2) awake for ever.
+const FAULTS: u8 = 16;
+
+/// What a device had.
+enum Received {
+    Frame(usize),
+    Nothing,
+    /// An error that may have passed when it is asked again.
+    Fault,
+}
+
+impl Port {
+    fn receive(&mut self) -> Received {
+        if self.ended {
+            return Received::Nothing;
+        }
+        let error = match self.device.receive(&mut self.scratch) {
+            Ok(length) => {
+                self.faults = 0;
+                return length.map_or(Received::Nothing, Received::Frame);
+            }
+            Err(error) => error,
+        };
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Received::Nothing,
+            // A link that is down comes up again.
+            io::ErrorKind::NetworkDown => {
+                self.dropped += 1;
+                Received::Nothing
+            }
+            io::ErrorKind::UnexpectedEof => {
+                self.ended = true;
+                Received::Nothing
+            }
+            _ => {
+                self.dropped += 1;
+                self.faults += 1;
+                self.ended = self.faults >= FAULTS;
+                Received::Fault
+            }
+        }
+    }
 }
 
 /// How far an address of an interface has come.
@@ -46,7 +92,7 @@ pub struct InterfaceState {
     pub ipv6: Vec<(Ipv6Addr, AddressState)>,
     /// Whether the far end of the device is still there.
     pub up: bool,
-    /// Frames that the device had no room for, and the times that it had none because its link was down.
+    /// Frames that the device had no room for, and the times that it failed or its link was down.
     pub dropped: u64,
 }
 
@@ -68,7 +114,7 @@ impl Lwip {
         }
         let netif = Box::into_raw(blank);
         let scratch = vec![0; capabilities.frame()];
-        with(|registry| registry.ports.push(Port { id, device, netif, scratch, ended: false, dropped: 0 }));
+        with(|registry| registry.ports.push(Port { id, device, netif, scratch, ended: false, faults: 0, dropped: 0 }));
         let (init, input): (c::netif_init_fn, c::netif_input_fn) = match capabilities.medium {
             Medium::Ethernet => (Some(init_ethernet), Some(c::ethernet_input)),
             Medium::Ip => (Some(init_ip), Some(c::ip_input)),
@@ -138,18 +184,10 @@ impl Lwip {
         for _ in 0..limit {
             let received = with(|registry| {
                 let port = registry.ports.iter_mut().find(|port| port.id == id)?;
-                let length = match port.device.receive(&mut port.scratch) {
-                    Ok(length) => length?,
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => return None,
-                    // A link that is down comes up again.
-                    Err(error) if error.kind() == io::ErrorKind::NetworkDown => {
-                        port.dropped += 1;
-                        return None;
-                    }
-                    Err(error) => {
-                        port.ended |= !matches!(error.kind(), io::ErrorKind::WouldBlock);
-                        return None;
-                    }
+                let length = match port.receive() {
+                    Received::Frame(length) => length,
+                    Received::Nothing => return None,
+                    Received::Fault => return Some((std::ptr::null_mut(), port.netif)),
                 };
                 // Making a pbuf calls nobody back.
                 Some((pbuf::from_slice(c::PBUF_RAW, port.scratch.get(..length)?), port.netif))
