@@ -2,7 +2,7 @@
 
 use crate::engine::Handle;
 use crate::ffi::{Id, next_id};
-use crate::sync::{Waiting, block_for, block_on, lock};
+use crate::sync::{Waiting, block_for, block_on, both, lock};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -101,8 +101,8 @@ impl<A: Copy> Socket<A> {
             .unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))
     }
 
-    async fn receive_async(&self) -> io::Result<(Bytes, A)> {
-        poll_fn(|context| self.queue.poll(context, false)).await
+    async fn receive_async(&self, peek: bool) -> io::Result<(Bytes, A)> {
+        poll_fn(|context| self.queue.poll(context, peek)).await
     }
 
     fn set_read_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
@@ -185,8 +185,16 @@ impl UdpSocket {
     /// `NetworkUnreachable`.
     pub fn connect(&self, to: impl ToSocketAddrs) -> io::Result<()> {
         let to = to.to_socket_addrs()?.next().ok_or(io::ErrorKind::InvalidInput)?;
+        block_on(self.connect_async(to))
+    }
+
+    /// As [`connect`](Self::connect), for a task.
+    ///
+    /// # Errors
+    /// Those of [`connect`](Self::connect).
+    pub async fn connect_async(&self, to: SocketAddr) -> io::Result<()> {
         let id = self.0.socket.id;
-        let local = block_on(self.0.socket.handle.call(move |core| Ok(core.lwip.udp_connect(id, to)?)))?;
+        let local = self.0.socket.handle.call(move |core| Ok(core.lwip.udp_connect(id, to)?)).await?;
         *lock(&self.0.local) = local;
         *lock(&self.0.peer) = Some(to);
         Ok(())
@@ -223,6 +231,14 @@ impl UdpSocket {
         self.send_to(data, self.peer_addr()?)
     }
 
+    /// As [`send`](Self::send), for a task.
+    ///
+    /// # Errors
+    /// Those of [`send`](Self::send).
+    pub async fn send_async(&self, data: &[u8]) -> io::Result<usize> {
+        self.send_to_async(data, self.peer_addr()?).await
+    }
+
     /// The next datagram, as much of it as there is room for, and who sent it.
     ///
     /// # Errors
@@ -237,7 +253,7 @@ impl UdpSocket {
     /// # Errors
     /// Those of the stack.
     pub async fn recv_from_async(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let (data, from) = self.0.socket.receive_async().await?;
+        let (data, from) = self.0.socket.receive_async(false).await?;
         Ok((copy(&data, buffer), from))
     }
 
@@ -249,6 +265,14 @@ impl UdpSocket {
         Ok(self.recv_from(buffer)?.0)
     }
 
+    /// As [`recv`](Self::recv), for a task. Dropped before it is ready, it has received nothing.
+    ///
+    /// # Errors
+    /// Those of the stack.
+    pub async fn recv_async(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(self.recv_from_async(buffer).await?.0)
+    }
+
     /// Looks at the next datagram, without receiving it.
     ///
     /// # Errors
@@ -256,6 +280,23 @@ impl UdpSocket {
     pub fn peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let (data, from) = self.0.socket.receive(true)?;
         Ok((copy(&data, buffer), from))
+    }
+
+    /// As [`peek_from`](Self::peek_from), for a task.
+    ///
+    /// # Errors
+    /// Those of the stack.
+    pub async fn peek_from_async(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let (data, from) = self.0.socket.receive_async(true).await?;
+        Ok((copy(&data, buffer), from))
+    }
+
+    /// As [`peek_from`](Self::peek_from), without who.
+    ///
+    /// # Errors
+    /// Those of [`recv_from`](Self::recv_from).
+    pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(self.peek_from(buffer)?.0)
     }
 
     /// Our end.
@@ -282,35 +323,45 @@ impl UdpSocket {
         Ok(Self(Arc::clone(&self.0)))
     }
 
+    both! {
     /// Whether datagrams to everybody may be sent and received.
     ///
     /// # Errors
     /// Those of the stack.
-    pub fn set_broadcast(&self, on: bool) -> io::Result<()> {
+    fn set_broadcast / set_broadcast_async(&self, on: bool) -> () {
         let id = self.0.socket.id;
-        block_on(self.0.socket.handle.call(move |core| Ok(core.lwip.udp_set_broadcast(id, on)?)))
+        self.0.socket.handle.call(move |core| Ok(core.lwip.udp_set_broadcast(id, on)?)).await
     }
 
     /// Time to live, or hop limit.
     ///
     /// # Errors
     /// Those of the stack.
-    pub fn ttl(&self) -> io::Result<u32> {
+    fn ttl / ttl_async(&self) -> u32 {
         let id = self.0.socket.id;
-        block_on(self.0.socket.handle.call(move |core| Ok(core.lwip.udp_ttl(id)?.into())))
+        self.0.socket.handle.call(move |core| Ok(core.lwip.udp_ttl(id)?.into())).await
     }
 
     /// Sets it, 1 to 255.
     ///
     /// # Errors
     /// `InvalidInput`.
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+    fn set_ttl / set_ttl_async(&self, ttl: u32) -> () {
         let id = self.0.socket.id;
         let ttl = u8::try_from(ttl).ok().filter(|ttl| *ttl > 0).ok_or(io::ErrorKind::InvalidInput)?;
-        block_on(self.0.socket.handle.call(move |core| Ok(core.lwip.udp_set_ttl(id, ttl)?)))
+        self.0.socket.handle.call(move |core| Ok(core.lwip.udp_set_ttl(id, ttl)?)).await
+    }
     }
 
-    /// How long a blocking receive waits; none: for ever. After it it fails with `WouldBlock`.
+    /// How long a blocking receive waits.
+    ///
+    /// # Errors
+    /// None; it is as std has it.
+    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
+        Ok(lock(&self.0.socket.options).read_timeout)
+    }
+
+    /// Sets it; none: for ever. After it receiving fails with `WouldBlock`.
     ///
     /// # Errors
     /// `InvalidInput` for zero.
@@ -422,18 +473,37 @@ impl RawSocket {
     /// # Errors
     /// Those of the stack.
     pub async fn recv_from_async(&self, buffer: &mut [u8]) -> io::Result<(usize, IpAddr)> {
-        let (data, from) = self.0.0.receive_async().await?;
+        let (data, from) = self.0.0.receive_async(false).await?;
         Ok((copy(&data, buffer), from))
     }
 
+    /// The same socket once more.
+    ///
+    /// # Errors
+    /// None; it is as std has it.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self(Arc::clone(&self.0)))
+    }
+
+    /// Whether receiving fails with `WouldBlock` where it would wait.
+    ///
+    /// # Errors
+    /// None; it is as std has it.
+    pub fn set_nonblocking(&self, on: bool) -> io::Result<()> {
+        lock(&self.0.0.options).nonblocking = on;
+        Ok(())
+    }
+
+    both! {
     /// Sets the time to live, or hop limit, 1 to 255.
     ///
     /// # Errors
     /// `InvalidInput`.
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+    fn set_ttl / set_ttl_async(&self, ttl: u32) -> () {
         let id = self.0.0.id;
         let ttl = u8::try_from(ttl).ok().filter(|ttl| *ttl > 0).ok_or(io::ErrorKind::InvalidInput)?;
-        block_on(self.0.0.handle.call(move |core| Ok(core.lwip.raw_set_ttl(id, ttl)?)))
+        self.0.0.handle.call(move |core| Ok(core.lwip.raw_set_ttl(id, ttl)?)).await
+    }
     }
 
     /// How long a blocking receive waits; none: for ever. After it it fails with `WouldBlock`.

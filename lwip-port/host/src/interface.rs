@@ -3,7 +3,7 @@
 use crate::device::{Capabilities, Device, Medium};
 use crate::engine::{Core, Handle};
 use crate::ffi::{Family, Id, InterfaceState, Pools, next_id};
-use crate::sync::{Answer, Reply, block_for, block_on};
+use crate::sync::{Answer, Reply, block_for, block_on, both};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -84,24 +84,27 @@ impl Handle {
         Ok(Interface { handle: self.clone(), id })
     }
 
+    both! {
     /// Sets the servers that names are asked of; there are two at most.
     ///
     /// # Errors
     /// Those of the stack.
-    pub fn set_dns_servers(&self, servers: &[IpAddr]) -> io::Result<()> {
+    fn set_dns_servers / set_dns_servers_async(&self, servers: &[IpAddr]) -> () {
         let servers = servers.to_vec();
-        block_on(self.call(move |core| {
+        self.call(move |core| {
             core.lwip.set_dns_servers(&servers);
             Ok(())
-        }))
+        })
+        .await
     }
 
     /// The servers that names are asked of, set by hand or by DHCP.
     ///
     /// # Errors
     /// Those of the stack.
-    pub fn dns_servers(&self) -> io::Result<Vec<IpAddr>> {
-        block_on(self.call(|core| Ok(core.lwip.dns_servers())))
+    fn dns_servers / dns_servers_async(&self) -> Vec<IpAddr> {
+        self.call(|core| Ok(core.lwip.dns_servers())).await
+    }
     }
 
     /// The addresses of a host, by its name or written out, each with the port.
@@ -151,12 +154,13 @@ impl Handle {
         })
     }
 
+    both! {
     /// How many objects of each of lwIP's pools are in use, by their names in lwIP: PCBs, segments, pbufs.
     ///
     /// # Errors
     /// Those of the stack.
-    pub fn pools(&self) -> io::Result<Vec<(&'static str, usize)>> {
-        let Pools(pools) = block_on(self.call(|core| Ok(core.lwip.pools())))?;
+    fn pools / pools_async(&self) -> Vec<(&'static str, usize)> {
+        let Pools(pools) = self.call(|core| Ok(core.lwip.pools())).await?;
         Ok(pools)
     }
 
@@ -164,8 +168,9 @@ impl Handle {
     ///
     /// # Errors
     /// Those of the stack.
-    pub fn tcp_counters(&self) -> io::Result<[u32; 4]> {
-        block_on(self.call(|core| Ok(core.lwip.tcp_counters())))
+    fn tcp_counters / tcp_counters_async(&self) -> [u32; 4] {
+        self.call(|core| Ok(core.lwip.tcp_counters())).await
+    }
     }
 }
 
@@ -177,45 +182,47 @@ fn configure(core: &mut Core, id: Id, config: &InterfaceConfig) -> io::Result<()
 }
 
 impl Interface {
-    fn ask<T: Send + 'static>(
+    async fn ask<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&mut Core, Id) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         let id = self.id;
-        block_on(self.handle.call(move |core| ask(core, id)))
+        self.handle.call(move |core| ask(core, id)).await
     }
 
+    both! {
     /// Addresses, MTU and counters.
     ///
     /// # Errors
     /// `NotFound`: the interface is gone; as of all that follows.
-    pub fn state(&self) -> io::Result<InterfaceState> {
-        self.ask(|core, id| core.lwip.interface_state(id))
+    fn state / state_async(&self) -> InterfaceState {
+        self.ask(|core, id| core.lwip.interface_state(id)).await
     }
 
     /// Sets the IPv4 address, the length of its network's prefix, and where packets for elsewhere go.
     ///
     /// # Errors
     /// `InvalidInput` for more than 32 bits.
-    pub fn set_ipv4(&self, ip: Ipv4Addr, prefix: u8, gateway: Option<Ipv4Addr>) -> io::Result<()> {
+    fn set_ipv4 / set_ipv4_async(&self, ip: Ipv4Addr, prefix: u8, gateway: Option<Ipv4Addr>) -> () {
         let mask = mask(prefix)?;
-        self.ask(move |core, id| core.lwip.set_ipv4(id, ip, mask, gateway))
+        self.ask(move |core, id| core.lwip.set_ipv4(id, ip, mask, gateway)).await
     }
 
     /// Adds an IPv6 address; its network is its first 64 bits.
     ///
     /// # Errors
     /// `InvalidInput`: there is no room for a third beside the link-local one.
-    pub fn add_ipv6(&self, ip: Ipv6Addr) -> io::Result<()> {
-        self.ask(move |core, id| core.lwip.add_ipv6(id, ip))
+    fn add_ipv6 / add_ipv6_async(&self, ip: Ipv6Addr) -> () {
+        self.ask(move |core, id| core.lwip.add_ipv6(id, ip)).await
     }
 
     /// Makes this the interface for what no other is nearer to.
     ///
     /// # Errors
     /// See [`state`](Self::state).
-    pub fn set_default(&self) -> io::Result<()> {
-        self.ask(|core, id| core.lwip.set_default(id))
+    fn set_default / set_default_async(&self) -> () {
+        self.ask(|core, id| core.lwip.set_default(id)).await
+    }
     }
 
     /// Starts the DHCP client, and waits for an address. The client goes on renewing it.
@@ -241,12 +248,14 @@ impl Interface {
         self.handle.call(move |core| core.lwip.interface_state(id)).await
     }
 
+    both! {
     /// Gives the lease back, and stops the DHCP client.
     ///
     /// # Errors
     /// See [`state`](Self::state).
-    pub fn stop_dhcp(&self) -> io::Result<()> {
-        self.ask(|core, id| core.lwip.stop_dhcp(id))
+    fn stop_dhcp / stop_dhcp_async(&self) -> () {
+        self.ask(|core, id| core.lwip.stop_dhcp(id)).await
+    }
     }
 
     /// Takes the interface away, and gives the device back. Connections over it end when their time is over.
@@ -254,9 +263,18 @@ impl Interface {
     /// # Errors
     /// See [`state`](Self::state).
     pub fn remove(self) -> io::Result<Box<dyn Device>> {
+        block_on(self.remove_async())
+    }
+
+    /// As [`remove`](Self::remove), for a task.
+    ///
+    /// # Errors
+    /// See [`state`](Self::state).
+    pub async fn remove_async(self) -> io::Result<Box<dyn Device>> {
         self.ask(|core, id| {
             core.leases.retain(|(waits, _)| *waits != id);
             core.lwip.remove_interface(id).ok_or_else(|| io::ErrorKind::NotFound.into())
         })
+        .await
     }
 }

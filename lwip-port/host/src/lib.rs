@@ -17,4 +17,4 @@ pub use datagram::{Protocol, RawSocket, UdpSocket};
 pub use engine::{Engine, Handle, Stack};
 pub use ffi::{AddressState, CongestionControl, InterfaceState, Keepalive, TcpInfo, TcpState};
 pub use interface::{Interface, InterfaceConfig};
-pub use tcp::{Incoming, OwnedReadHalf, OwnedWriteHalf, TcpListener, TcpStream};
+pub use tcp::{Incoming, OwnedReadHalf, OwnedWriteHalf, ReadHalf, TcpListener, TcpStream, WriteHalf};

@@ -58,6 +58,26 @@ pub(crate) fn block_for<F: Future>(future: F, limit: Option<Duration>) -> Option
     }
 }
 
+/// Methods for a thread and for a task, `name` and `name_async`, of which the body is the one for a task.
+macro_rules! both {
+    ($(
+        $(#[$meta:meta])*
+        fn $name:ident / $name_async:ident(&$this:ident $(, $argument:ident: $type:ty)* $(,)?) -> $result:ty $body:block
+    )*) => {$(
+        $(#[$meta])*
+        pub fn $name(&$this $(, $argument: $type)*) -> io::Result<$result> {
+            $crate::sync::block_on($this.$name_async($($argument),*))
+        }
+
+        #[doc = concat!("As [`", stringify!($name), "`](Self::", stringify!($name), "), for a task.")]
+        ///
+        /// # Errors
+        #[doc = concat!("Those of [`", stringify!($name), "`](Self::", stringify!($name), ").")]
+        pub async fn $name_async(&$this $(, $argument: $type)*) -> io::Result<$result> $body
+    )*};
+}
+pub(crate) use both;
+
 /// Runs a future on this thread.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     match block_for(future, None) {

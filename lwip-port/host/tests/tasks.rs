@@ -3,12 +3,16 @@
 mod common;
 
 use common::alone;
-use lwip_host::{TcpListener, TcpStream, UdpSocket};
+use lwip_host::device::{Capabilities, Device, Loopback, Medium};
+use lwip_host::{Engine, InterfaceConfig, Keepalive, Protocol, RawSocket, TcpListener, TcpState, TcpStream, UdpSocket};
 use std::future::{Future, poll_fn};
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
-use std::task::Poll;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::runtime::Runtime;
 
@@ -103,6 +107,79 @@ fn pieces_without_a_copy() {
         }
         assert_eq!(length, 10_000);
     });
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Nothing here blocks: the same thread drives the stack, and would wait for itself.
+#[test]
+fn everything_can_be_asked_by_a_task_that_drives_the_stack() {
+    let mut turn = alone();
+    turn.end();
+    let mut engine = Engine::new().unwrap();
+    let stack = engine.handle();
+    let work = async {
+        let listener = TcpListener::bind_async(&stack, local(80), 1).await.unwrap();
+        let (mut client, accepted) =
+            tokio::join!(async { TcpStream::connect_async(&stack, local(80)).await.unwrap() }, listener.accept_async());
+        let (server, _) = accepted.unwrap();
+        client.set_nodelay_async(true).await.unwrap();
+        assert!(client.nodelay_async().await.unwrap());
+        client.set_ttl_async(9).await.unwrap();
+        assert_eq!(client.ttl_async().await.unwrap(), 9);
+        let keepalive = Keepalive { idle: Duration::from_secs(9), interval: Duration::from_secs(2), count: 4 };
+        client.set_keepalive_async(Some(keepalive)).await.unwrap();
+        assert_eq!(client.keepalive_async().await.unwrap(), Some(keepalive));
+        assert_eq!(client.info_async().await.unwrap().state, TcpState::Established);
+        let (mut reader, mut writer) = client.split();
+        writer.write_all(b"ping").await.unwrap();
+        server.write_all_async(b"pong").await.unwrap();
+        let mut answer = [0; 4];
+        reader.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"pong");
+
+        let socket = UdpSocket::bind_async(&stack, local(53)).await.unwrap();
+        socket.connect_async(local(53)).await.unwrap();
+        socket.set_ttl_async(7).await.unwrap();
+        assert_eq!(socket.ttl_async().await.unwrap(), 7);
+        socket.set_broadcast_async(true).await.unwrap();
+        socket.send_async(b"self").await.unwrap();
+        assert_eq!(socket.peek_from_async(&mut answer).await.unwrap(), (4, local(53)));
+        assert_eq!(socket.recv_async(&mut answer).await.unwrap(), 4);
+        let raw = RawSocket::open_async(&stack, Protocol::Icmp).await.unwrap();
+        raw.set_ttl_async(7).await.unwrap();
+
+        let wire = Loopback::new(Capabilities { medium: Medium::Ip, mtu: 1500 }, 9);
+        let interface = stack.add_interface_async(wire, &InterfaceConfig::default()).await.unwrap();
+        interface.set_ipv4_async([10, 0, 0, 1].into(), 24, None).await.unwrap();
+        interface.add_ipv6_async("fd00::1".parse().unwrap()).await.unwrap();
+        interface.set_default_async().await.unwrap();
+        interface.stop_dhcp_async().await.unwrap();
+        assert_eq!(interface.state_async().await.unwrap().ipv4.unwrap().0, Ipv4Addr::new(10, 0, 0, 1));
+        assert_eq!(interface.remove_async().await.unwrap().capabilities().mtu, 1500);
+        stack.set_dns_servers_async(&[Ipv4Addr::LOCALHOST.into()]).await.unwrap();
+        assert_eq!(stack.dns_servers_async().await.unwrap().len(), 1);
+        assert!(stack.pools_async().await.unwrap().iter().any(|(name, used)| *name == "TCP_PCB" && *used > 0));
+        assert!(stack.tcp_counters_async().await.unwrap()[0] > 0);
+    };
+    let mut work = pin!(work);
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    while work.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+        // One command, and what is left of them with the rest.
+        engine.run_command();
+        let until = engine.poll(Instant::now());
+        if !woken.0.swap(false, Ordering::SeqCst) {
+            engine.wait(until).unwrap();
+        }
+    }
 }
 
 #[test]

@@ -387,6 +387,30 @@ fn the_halves_of_a_connection() {
 }
 
 #[test]
+fn halves_that_were_lent_and_halves_that_are_one_again() {
+    let stack = alone();
+    let (mut client, mut server) = stack.pair();
+    let (other, _far) = stack.pair();
+    let (mut reader, mut writer) = client.split();
+    assert_eq!(reader.as_ref().peer_addr().unwrap(), writer.as_ref().peer_addr().unwrap());
+    writer.write_all(b"a").unwrap();
+    server.write_all(b"b").unwrap();
+    let mut octet = [0];
+    reader.read_exact(&mut octet).unwrap();
+    assert_eq!(&octet, b"b");
+    // Neither those nor these ended anything.
+    let (reader, writer) = client.into_split();
+    let (another, _) = other.into_split();
+    let (_, writer) = writer.reunite(another).unwrap_err();
+    let mut client = writer.reunite(reader).unwrap();
+    client.write_all(b"c").unwrap();
+    drop(client);
+    let mut heard = Vec::new();
+    server.read_to_end(&mut heard).unwrap();
+    assert_eq!(heard, b"ac");
+}
+
+#[test]
 fn a_slow_reader_holds_back_nobody_else() {
     let stack = alone();
     let (mut slow, _server) = stack.pair();

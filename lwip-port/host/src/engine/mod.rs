@@ -139,6 +139,19 @@ impl Engine {
         [timer, device].into_iter().flatten().min()
     }
 
+    /// Runs one command of those that sockets and [`Handle`]s have sent, if there is one, and nothing else: what comes of it, [`poll`]
+    /// sees to. For a program that wants to do something between two of them; `poll` runs what is left.
+    ///
+    /// [`poll`]: Self::poll
+    pub fn run_command(&mut self) -> bool {
+        match self.commands.try_recv() {
+            Ok(Command::Serve(shared)) => self.core.serve(&shared),
+            Ok(Command::Run(job)) => job(&mut self.core),
+            Err(_) => return false,
+        }
+        true
+    }
+
     /// Waits until a command or a frame is there, or until then.
     ///
     /// # Errors
@@ -168,14 +181,7 @@ impl Engine {
     }
 
     fn run_commands(&mut self) -> bool {
-        for _ in 0..BATCH {
-            match self.commands.try_recv() {
-                Ok(Command::Serve(shared)) => self.core.serve(&shared),
-                Ok(Command::Run(job)) => job(&mut self.core),
-                Err(_) => return false,
-            }
-        }
-        true
+        (0..BATCH).all(|_| self.run_command())
     }
 
     /// Goes on until nothing comes of what was done, or for a while: true if there is more.

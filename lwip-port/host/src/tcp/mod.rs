@@ -6,4 +6,4 @@ mod stream;
 
 pub use listener::{Incoming, TcpListener};
 pub(crate) use shared::{Backlog, Shared};
-pub use stream::{OwnedReadHalf, OwnedWriteHalf, TcpStream};
+pub use stream::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, TcpStream, WriteHalf};

@@ -1,7 +1,7 @@
 use super::shared::{Shared, Tell};
 use crate::engine::{Command, Core, Handle};
 use crate::ffi::{CongestionControl, Id, Keepalive, TcpInfo, next_id};
-use crate::sync::{Answer, block_for, block_on, lock};
+use crate::sync::{Answer, block_for, block_on, both, lock};
 use bytes::Bytes;
 use std::future::poll_fn;
 use std::io::{self, Read, Write};
@@ -236,83 +236,90 @@ impl TcpStream {
         Ok(Self(Arc::clone(&self.0)))
     }
 
-    /// One half for reading and one for writing. Dropping the second ends that direction.
-    #[must_use]
-    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        (OwnedReadHalf(Self(Arc::clone(&self.0))), OwnedWriteHalf(self))
+    /// One half for reading and one for writing, as long as this is lent. Dropping them ends nothing.
+    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        (ReadHalf(self), WriteHalf(self))
     }
 
-    fn ask<T: Send + 'static>(
+    /// One half for reading and one for writing. Dropping the second ends that direction; [`OwnedWriteHalf::reunite`] takes it back.
+    #[must_use]
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        (OwnedReadHalf(Self(Arc::clone(&self.0))), OwnedWriteHalf { stream: self, released: false })
+    }
+
+    async fn ask<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&mut Core, Id) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         let id = self.0.shared.id();
-        block_on(self.0.handle.call(move |core| ask(core, id)))
+        self.0.handle.call(move |core| ask(core, id)).await
     }
 
+    both! {
     /// Whether small segments are sent at once.
     ///
     /// # Errors
     /// `NotConnected`, as of each of the options below.
-    pub fn nodelay(&self) -> io::Result<bool> {
-        self.ask(|core, id| Ok(!core.lwip.tcp_nagle(id)?))
+    fn nodelay / nodelay_async(&self) -> bool {
+        self.ask(|core, id| Ok(!core.lwip.tcp_nagle(id)?)).await
     }
 
     /// Whether small segments are sent at once, or wait for an ACK (RFC 896), as they do by default.
     ///
     /// # Errors
     /// See [`nodelay`](Self::nodelay).
-    pub fn set_nodelay(&self, on: bool) -> io::Result<()> {
-        self.ask(move |core, id| Ok(core.lwip.tcp_set_nagle(id, !on)?))
+    fn set_nodelay / set_nodelay_async(&self, on: bool) -> () {
+        self.ask(move |core, id| Ok(core.lwip.tcp_set_nagle(id, !on)?)).await
     }
 
     /// Time to live (IPv4) or hop limit (IPv6) of what is sent.
     ///
     /// # Errors
     /// See [`nodelay`](Self::nodelay).
-    pub fn ttl(&self) -> io::Result<u32> {
-        self.ask(|core, id| Ok(core.lwip.tcp_ttl(id)?.into()))
+    fn ttl / ttl_async(&self) -> u32 {
+        self.ask(|core, id| Ok(core.lwip.tcp_ttl(id)?.into())).await
     }
 
     /// Sets it, 1 to 255.
     ///
     /// # Errors
     /// See [`nodelay`](Self::nodelay); `InvalidInput`.
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+    fn set_ttl / set_ttl_async(&self, ttl: u32) -> () {
         let ttl = u8::try_from(ttl).ok().filter(|ttl| *ttl > 0).ok_or(io::ErrorKind::InvalidInput)?;
-        self.ask(move |core, id| Ok(core.lwip.tcp_set_ttl(id, ttl)?))
+        self.ask(move |core, id| Ok(core.lwip.tcp_set_ttl(id, ttl)?)).await
     }
 
     /// When a silent peer is asked whether it is still there; none: never.
     ///
     /// # Errors
     /// See [`nodelay`](Self::nodelay).
-    pub fn keepalive(&self) -> io::Result<Option<Keepalive>> {
-        self.ask(|core, id| Ok(core.lwip.tcp_keepalive(id)?))
+    fn keepalive / keepalive_async(&self) -> Option<Keepalive> {
+        self.ask(|core, id| Ok(core.lwip.tcp_keepalive(id)?)).await
     }
 
     /// Sets it.
     ///
     /// # Errors
     /// See [`nodelay`](Self::nodelay).
-    pub fn set_keepalive(&self, keepalive: Option<Keepalive>) -> io::Result<()> {
-        self.ask(move |core, id| Ok(core.lwip.tcp_set_keepalive(id, keepalive)?))
+    fn set_keepalive / set_keepalive_async(&self, keepalive: Option<Keepalive>) -> () {
+        self.ask(move |core, id| Ok(core.lwip.tcp_set_keepalive(id, keepalive)?)).await
     }
 
     /// Chooses who says how much is sent at once, whatever was sent so far. A new connection has CUBIC.
     ///
     /// # Errors
     /// See [`nodelay`](Self::nodelay); `Unsupported` with C's TCP (`LWIP_USE_RUST_TCP=OFF`).
-    pub fn set_congestion_control(&self, which: CongestionControl) -> io::Result<()> {
-        self.ask(move |core, id| core.lwip.tcp_set_congestion_control(id, which))
+    fn set_congestion_control / set_congestion_control_async(&self, which: CongestionControl) -> () {
+        self.ask(move |core, id| core.lwip.tcp_set_congestion_control(id, which)).await
     }
 
     /// What is known of the connection: its round-trip time, windows, counters.
     ///
     /// # Errors
     /// See [`nodelay`](Self::nodelay).
-    pub fn info(&self) -> io::Result<TcpInfo> {
-        self.ask(|core, id| Ok(core.lwip.tcp_info(id)?))
+    fn info / info_async(&self) -> TcpInfo {
+        self.ask(|core, id| Ok(core.lwip.tcp_info(id)?)).await
+    }
     }
 
     /// See [`set_linger`](Self::set_linger).
@@ -427,13 +434,67 @@ impl Write for TcpStream {
     }
 }
 
-/// The reading half of a [`TcpStream`].
+/// The reading half of a [`TcpStream`], for as long as it is lent. See [`TcpStream::split`].
+#[derive(Debug)]
+pub struct ReadHalf<'a>(&'a TcpStream);
+
+/// The writing half of a [`TcpStream`], for as long as it is lent. See [`TcpStream::split`].
+#[derive(Debug)]
+pub struct WriteHalf<'a>(&'a TcpStream);
+
+impl AsRef<TcpStream> for ReadHalf<'_> {
+    fn as_ref(&self) -> &TcpStream {
+        self.0
+    }
+}
+
+impl AsRef<TcpStream> for WriteHalf<'_> {
+    fn as_ref(&self) -> &TcpStream {
+        self.0
+    }
+}
+
+impl Read for ReadHalf<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Write for WriteHalf<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.0.write(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The reading half of a [`TcpStream`]. See [`TcpStream::into_split`].
 #[derive(Debug)]
 pub struct OwnedReadHalf(TcpStream);
 
-/// The writing half of a [`TcpStream`]. Dropping it ends that direction.
+/// The writing half of a [`TcpStream`]. Dropping it ends that direction. See [`TcpStream::into_split`].
 #[derive(Debug)]
-pub struct OwnedWriteHalf(TcpStream);
+pub struct OwnedWriteHalf {
+    stream: TcpStream,
+    /// Dropping it ends nothing any more.
+    released: bool,
+}
+
+impl OwnedWriteHalf {
+    /// Makes one of two halves again.
+    ///
+    /// # Errors
+    /// Both are given back if they are not of the same connection.
+    pub fn reunite(mut self, reader: OwnedReadHalf) -> Result<TcpStream, (OwnedReadHalf, Self)> {
+        if !Arc::ptr_eq(&self.stream.0, &reader.0.0) {
+            return Err((reader, self));
+        }
+        self.released = true;
+        Ok(reader.0)
+    }
+}
 
 impl AsRef<TcpStream> for OwnedReadHalf {
     fn as_ref(&self) -> &TcpStream {
@@ -443,7 +504,7 @@ impl AsRef<TcpStream> for OwnedReadHalf {
 
 impl AsRef<TcpStream> for OwnedWriteHalf {
     fn as_ref(&self) -> &TcpStream {
-        &self.0
+        &self.stream
     }
 }
 
@@ -455,7 +516,7 @@ impl Read for OwnedReadHalf {
 
 impl Write for OwnedWriteHalf {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.0.write(data)
+        self.stream.write(data)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -465,14 +526,16 @@ impl Write for OwnedWriteHalf {
 
 impl Drop for OwnedWriteHalf {
     fn drop(&mut self) {
-        // A connection that has ended has nothing to end.
-        let _ = self.0.shutdown(Shutdown::Write);
+        if !self.released {
+            // A connection that has ended has nothing to end.
+            let _ = self.stream.shutdown(Shutdown::Write);
+        }
     }
 }
 
 #[cfg(feature = "tokio")]
 mod tokio_traits {
-    use super::{OwnedReadHalf, OwnedWriteHalf, Shutdown, TcpStream};
+    use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, Shutdown, TcpStream, WriteHalf};
     use std::io;
     use std::pin::Pin;
     use std::task::{Context, Poll, ready};
@@ -484,17 +547,14 @@ mod tokio_traits {
             context: &mut Context<'_>,
             buffer: &mut ReadBuf<'_>,
         ) -> Poll<io::Result<()>> {
-            let length = ready!((*self).poll_read_in(context, buffer.initialize_unfilled()))?;
-            buffer.advance(length);
-            Poll::Ready(Ok(()))
+            read(&self, context, buffer)
         }
     }
 
-    impl TcpStream {
-        /// The inherent `poll_read`, which the trait's hides here.
-        fn poll_read_in(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-            Self::poll_read(self, context, buffer)
-        }
+    fn read(stream: &TcpStream, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let length = ready!(TcpStream::poll_read(stream, context, buffer.initialize_unfilled()))?;
+        buffer.advance(length);
+        Poll::Ready(Ok(()))
     }
 
     impl AsyncWrite for TcpStream {
@@ -513,17 +573,27 @@ mod tokio_traits {
 
     impl AsyncRead for OwnedReadHalf {
         fn poll_read(
-            mut self: Pin<&mut Self>,
+            self: Pin<&mut Self>,
             context: &mut Context<'_>,
             buffer: &mut ReadBuf<'_>,
         ) -> Poll<io::Result<()>> {
-            AsyncRead::poll_read(Pin::new(&mut self.0), context, buffer)
+            read(&self.0, context, buffer)
         }
     }
 
-    impl AsyncWrite for OwnedWriteHalf {
+    impl AsyncRead for ReadHalf<'_> {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            read(self.0, context, buffer)
+        }
+    }
+
+    impl AsyncWrite for WriteHalf<'_> {
         fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-            TcpStream::poll_write(&self.0, context, data)
+            self.0.poll_write(context, data)
         }
 
         fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -532,6 +602,20 @@ mod tokio_traits {
 
         fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
             Poll::Ready(self.0.shutdown(Shutdown::Write))
+        }
+    }
+
+    impl AsyncWrite for OwnedWriteHalf {
+        fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+            TcpStream::poll_write(&self.stream, context, data)
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(self.stream.shutdown(Shutdown::Write))
         }
     }
 }
