@@ -16,8 +16,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use lwip_host::CongestionControl::{self, Bbr, Cubic, NewReno};
 use lwip_host::link::{Chance, Impairments, Link, LinkCounters};
-use lwip_host::netns::{KERNEL_V4, Namespace, STACK_V4};
+use lwip_host::netns::{KERNEL_V4, KERNEL_V6, Namespace, STACK_V4, STACK_V6};
 use lwip_host::pcap::Recorder;
 use lwip_host::{InterfaceConfig, Stack, TcpInfo, TcpListener, TcpStream};
 use trace::Trace;
@@ -62,14 +63,20 @@ impl Transfer {
     }
 }
 
+/// The stack's address, and the kernel's.
+type Ends = (IpAddr, IpAddr);
+const V4: Ends = (IpAddr::V4(STACK_V4.0), IpAddr::V4(KERNEL_V4.0));
+const V6: Ends = (IpAddr::V6(STACK_V6.0), IpAddr::V6(KERNEL_V6.0));
+
 impl Wire {
     fn new(namespace: &Namespace, sending: Impairments, receiving: Impairments, seed: u64) -> io::Result<Self> {
-        let tap = namespace.tap(None, &[(IpAddr::V4(KERNEL_V4.0), KERNEL_V4.1)])?;
+        let kernel = [(KERNEL_V4.0.into(), KERNEL_V4.1), (KERNEL_V6.0.into(), KERNEL_V6.1)];
+        let tap = namespace.tap(None, &kernel)?;
         let link = Link::new(tap, sending, receiving, seed);
         let (counters, recording) = (link.counters(), Recording::default());
         let recorder = Recorder::new(link, recording.clone()).expect("memory takes everything");
         let stack = Stack::start().expect("there is no other stack");
-        let config = InterfaceConfig { ipv4: Some(STACK_V4), ..Default::default() };
+        let config = InterfaceConfig { ipv4: Some(STACK_V4), ipv6: vec![STACK_V6.0], ..Default::default() };
         stack.add_interface(recorder, &config).expect("an interface");
         Ok(Self { stack, recording, counters })
     }
@@ -81,8 +88,8 @@ impl Wire {
     }
 
     /// We connect to the kernel, and send.
-    fn upload(self, data: &[u8]) -> Transfer {
-        let listener = KernelListener::bind((KERNEL_V4.0, 0)).unwrap();
+    fn upload(self, (_, kernel): Ends, congestion_control: CongestionControl, data: &[u8]) -> Transfer {
+        let listener = KernelListener::bind((kernel, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let infos = thread::scope(|scope| {
             let receiver = scope.spawn(move || {
@@ -95,6 +102,7 @@ impl Wire {
                 received
             });
             let stream = TcpStream::connect(&self.stack, address).unwrap();
+            stream.set_congestion_control(congestion_control).unwrap();
             stream.set_read_timeout(Some(STUCK)).unwrap();
             let mut infos = watched(&stream, || {
                 (&stream).write_all(data).unwrap();
@@ -102,6 +110,7 @@ impl Wire {
                 (&stream).read_exact(&mut thanks).unwrap();
             });
             infos.push(stream.info().unwrap());
+            assert_eq!(infos.last().and_then(|info| info.congestion_control), Some(congestion_control));
             drop(stream);
             assert!(receiver.join().unwrap() == data, "what the kernel received is not what was sent");
             infos
@@ -110,11 +119,11 @@ impl Wire {
     }
 
     /// The kernel connects to us, and sends.
-    fn download(self, data: &[u8]) -> Transfer {
-        let listener = TcpListener::bind(&self.stack, SocketAddr::from((STACK_V4.0, 7))).unwrap();
+    fn download(self, (stack, _): Ends, data: &[u8]) -> Transfer {
+        let listener = TcpListener::bind(&self.stack, SocketAddr::from((stack, 7))).unwrap();
         let infos = thread::scope(|scope| {
             let sender = scope.spawn(move || {
-                let mut stream = KernelStream::connect((STACK_V4.0, 7)).unwrap();
+                let mut stream = KernelStream::connect((stack, 7)).unwrap();
                 stream.set_read_timeout(Some(STUCK)).unwrap();
                 stream.write_all(data).unwrap();
                 let mut thanks = [0; THANKS.len()];
@@ -184,16 +193,21 @@ fn far() -> Impairments {
 }
 
 fn an_upload_over_a_bad_link(namespace: &Namespace) -> io::Result<()> {
-    let transfer = Wire::new(namespace, bad(), far(), 1)?.upload(&data(2_000_000));
-    checks::handshake(&transfer.trace);
-    checks::we_repair_what_is_missing(&transfer);
+    for (ends, congestion_control) in [(V4, Cubic), (V6, Cubic), (V4, NewReno), (V6, Bbr)] {
+        println!("{congestion_control:?} to {}", ends.1);
+        let transfer = Wire::new(namespace, bad(), far(), 1)?.upload(ends, congestion_control, &data(2_000_000));
+        checks::handshake(&transfer.trace);
+        checks::we_repair_what_is_missing(&transfer);
+    }
     Ok(())
 }
 
 fn a_download_over_a_bad_link(namespace: &Namespace) -> io::Result<()> {
-    let transfer = Wire::new(namespace, far(), bad(), 1)?.download(&data(2_000_000));
-    checks::handshake(&transfer.trace);
-    checks::we_say_what_is_there(&transfer);
+    for ends in [V4, V6] {
+        let transfer = Wire::new(namespace, far(), bad(), 1)?.download(ends, &data(2_000_000));
+        checks::handshake(&transfer.trace);
+        checks::we_say_what_is_there(&transfer);
+    }
     Ok(())
 }
 
@@ -201,23 +215,28 @@ fn a_download_over_a_bad_link(namespace: &Namespace) -> io::Result<()> {
 /// connection has one chance of it.
 fn uploads_that_are_overtaken(namespace: &Namespace) -> io::Result<()> {
     let overtaken = Impairments { reordering: percent(20.0), ..far() };
-    let upload = |seed| Ok(Wire::new(namespace, overtaken, far(), seed)?.upload(&data(60_000)));
+    let upload = |seed| Ok(Wire::new(namespace, overtaken, far(), seed)?.upload(V4, Cubic, &data(60_000)));
     let transfers: Vec<Transfer> = (0..20).map(upload).collect::<io::Result<_>>()?;
     checks::needless_reductions_are_undone(&transfers);
     Ok(())
 }
 
 fn an_upload_over_a_congested_link(namespace: &Namespace) -> io::Result<()> {
-    let transfer = Wire::new(namespace, congested(), far(), 1)?.upload(&data(4_000_000));
-    checks::handshake(&transfer.trace);
-    checks::we_slow_down_when_told(&transfer);
+    for (ends, congestion_control) in [(V4, Cubic), (V6, NewReno)] {
+        println!("{congestion_control:?} to {}", ends.1);
+        let transfer = Wire::new(namespace, congested(), far(), 1)?.upload(ends, congestion_control, &data(4_000_000));
+        checks::handshake(&transfer.trace);
+        checks::we_slow_down_when_told(&transfer);
+    }
     Ok(())
 }
 
 fn a_download_over_a_congested_link(namespace: &Namespace) -> io::Result<()> {
-    let transfer = Wire::new(namespace, far(), congested(), 1)?.download(&data(2_000_000));
-    checks::handshake(&transfer.trace);
-    checks::we_tell_of_marks(&transfer);
+    for ends in [V4, V6] {
+        let transfer = Wire::new(namespace, far(), congested(), 1)?.download(ends, &data(2_000_000));
+        checks::handshake(&transfer.trace);
+        checks::we_tell_of_marks(&transfer);
+    }
     Ok(())
 }
 

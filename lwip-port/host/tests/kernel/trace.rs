@@ -1,7 +1,7 @@
 //! The segments of one connection, as its recording has them.
 
 use etherparse::{NetSlice, SlicedPacket, TcpOptionElement, TransportSlice};
-use lwip_host::netns::STACK_V4;
+use lwip_host::netns::{STACK_V4, STACK_V6};
 use pcap_file::pcapng::{Block, PcapNgReader};
 
 /// The two bits of the IP header (RFC 3168 5).
@@ -93,18 +93,30 @@ impl Trace {
 
 fn segment(frame: &[u8]) -> Option<Segment> {
     let packet = SlicedPacket::from_ethernet(frame).expect("well-formed");
-    let (Some(NetSlice::Ipv4(ip)), Some(TransportSlice::Tcp(tcp))) = (packet.net, packet.transport) else {
-        return None;
+    let Some(TransportSlice::Tcp(tcp)) = packet.transport else { return None };
+    let (ours, ecn, sum) = match packet.net? {
+        NetSlice::Ipv4(ip) => {
+            let header = ip.header();
+            assert_eq!(header.header_checksum(), header.to_header().calc_header_checksum(), "IP checksum");
+            let (source, destination) = (header.source_addr(), header.destination_addr());
+            let sum = tcp.calc_checksum_ipv4(source.octets(), destination.octets());
+            (source == STACK_V4.0, header.ecn().value(), sum)
+        }
+        NetSlice::Ipv6(ip) => {
+            let header = ip.header();
+            let (source, destination) = (header.source_addr(), header.destination_addr());
+            let sum = tcp.calc_checksum_ipv6(source.octets(), destination.octets());
+            // RFC 3168 5: the last two bits of the traffic class.
+            (source == STACK_V6.0, header.traffic_class() & 3, sum)
+        }
+        NetSlice::Arp(_) => return None,
     };
-    let header = ip.header();
-    assert_eq!(header.header_checksum(), header.to_header().calc_header_checksum(), "IP checksum");
-    let (source, destination) = (header.source_addr().octets(), header.destination_addr().octets());
     // In ones' complement zero has two forms, and a receiver takes either (RFC 1071).
-    let sum = tcp.calc_checksum_ipv4(source, destination).expect("a frame is short");
+    let sum = sum.expect("a frame is short");
     assert_eq!(sum % 0xffff, tcp.checksum() % 0xffff, "TCP checksum");
     let start = tcp.sequence_number();
     let mut segment = Segment {
-        ours: header.source_addr() == STACK_V4.0,
+        ours,
         start,
         end: start.wrapping_add(u32::try_from(tcp.payload().len()).expect("a frame is short")),
         ack: tcp.acknowledgment_number(),
@@ -112,7 +124,7 @@ fn segment(frame: &[u8]) -> Option<Segment> {
         rst: tcp.rst(),
         ece: tcp.ece(),
         cwr: tcp.cwr(),
-        ecn: match header.ecn().value() {
+        ecn: match ecn {
             0 => Ecn::NotEct,
             1 => Ecn::Ect1,
             2 => Ecn::Ect0,
