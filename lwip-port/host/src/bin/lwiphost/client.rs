@@ -9,12 +9,12 @@ use lwip_host::TcpStream;
 
 use crate::cli::ClientOptions;
 use crate::host::Host;
+use crate::output::{note, written};
 
 pub fn run(options: &ClientOptions, host: &Host) -> Result<()> {
     let to = host.resolve(&options.host, options.port)?;
-    let mut stream = TcpStream::connect_timeout(&host.stack, &to, options.timeout)
-        .with_context(|| format!("no connection to {to}"))?;
-    eprintln!("connected to {to}");
+    let mut stream = host.connect(to, options.timeout)?;
+    note!("connected to {to}");
     let sender = stream.try_clone()?;
     // Nobody waits for it: where the far end closes first, standard input may never end.
     thread::spawn(move || send_input(&sender));
@@ -25,8 +25,7 @@ pub fn run(options: &ClientOptions, host: &Host) -> Result<()> {
         if length == 0 {
             return Ok(());
         }
-        output.write_all(buffer.get(..length).unwrap_or_default())?;
-        output.flush()?;
+        written(output.write_all(buffer.get(..length).unwrap_or_default()).and_then(|()| output.flush()))?;
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use lwip_host::netns::Namespace;
-use lwip_host::{AddressState, Interface, InterfaceConfig, Stack};
+use lwip_host::{AddressState, Interface, InterfaceConfig, Stack, TcpStream};
 
 use crate::cli::NetworkOptions;
 use crate::network::{self, Network, Watch};
@@ -14,11 +14,17 @@ use crate::network::{self, Network, Watch};
 /// How long IPv6 and DHCP may take to give an address.
 const READY: Duration = Duration::from_secs(30);
 
+/// How long to wait before a connection that was refused is tried again.
+const REFUSED: Duration = Duration::from_millis(50);
+
 /// A running stack. Its parts are dropped in order: the stack gives its device back before the far end is ended.
 pub struct Host {
     pub stack: Stack,
+    pub interface: Interface,
     pub addresses: Vec<IpAddr>,
     pub watch: Watch,
+    /// A command was started beside us: a server, perhaps, that does not listen yet.
+    has_company: bool,
 }
 
 /// Starts the stack, and waits until it can use its addresses.
@@ -57,7 +63,7 @@ pub fn plug_in(options: &NetworkOptions, network: Network) -> Result<Host> {
         interface.dhcp(READY).context("--dhcp")?;
     }
     let addresses = ready(&interface)?;
-    Ok(Host { stack, addresses, watch })
+    Ok(Host { stack, interface, addresses, watch, has_company: options.run.is_some() })
 }
 
 /// Waits for the end of duplicate address detection (RFC 4862 5.4), which lwIP tells of to nobody.
@@ -76,6 +82,21 @@ fn ready(interface: &Interface) -> Result<Vec<IpAddr>> {
 }
 
 impl Host {
+    /// A connection within that time. Who only just starts is waited for.
+    pub fn connect(&self, to: SocketAddr, limit: Duration) -> Result<TcpStream> {
+        let end = Instant::now() + limit;
+        loop {
+            match TcpStream::connect_timeout(&self.stack, &to, limit) {
+                Err(error)
+                    if error.kind() == io::ErrorKind::ConnectionRefused && self.has_company && Instant::now() < end =>
+                {
+                    std::thread::sleep(REFUSED);
+                }
+                result => return result.with_context(|| format!("no connection to {to}")),
+            }
+        }
+    }
+
     /// The address of a name, or of what is written as an address; the first of them, as the system would.
     pub fn resolve(&self, host: &str, port: u16) -> Result<SocketAddr> {
         let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
@@ -85,9 +106,4 @@ impl Host {
         let addresses = self.stack.resolve(host, port).with_context(|| format!("there is no address of {host}"))?;
         addresses.first().copied().with_context(|| format!("there is no address of {host}"))
     }
-}
-
-/// Whether a call only has to be made again.
-pub fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 use anyhow::{Context as _, Result, bail};
-use lwip_host::TcpStream;
 
 use crate::cli::HttpGetOptions;
 use crate::host::Host;
+use crate::output::{note, written};
 use crate::progress;
 
 /// What headers may take in all.
@@ -53,8 +53,7 @@ struct Head {
 pub fn run(options: &HttpGetOptions, host: &Host) -> Result<bool> {
     let url = parse(&options.url)?;
     let to = host.resolve(url.host, url.port)?;
-    let mut stream = TcpStream::connect_timeout(&host.stack, &to, options.timeout)
-        .with_context(|| format!("no connection to {to}"))?;
+    let mut stream = host.connect(to, options.timeout)?;
     stream.set_read_timeout(Some(options.timeout))?;
     let method = if options.head { "HEAD" } else { "GET" };
     let authority = if url.port == 80 { url.host.to_owned() } else { format!("{}:{}", url.host, url.port) };
@@ -71,8 +70,8 @@ pub fn run(options: &HttpGetOptions, host: &Host) -> Result<bool> {
         None => Box::new(io::stdout().lock()),
     };
     let bytes = copy_body(&mut reader, head.body, &mut output)?;
-    output.flush()?;
-    eprintln!("{bytes} bytes of body");
+    written(output.flush())?;
+    note!("{bytes} bytes of body");
     Ok((200..300).contains(&head.status))
 }
 
@@ -85,7 +84,7 @@ fn read_head(reader: &mut impl BufRead, bodiless: bool) -> Result<Head> {
         if !line.ends_with('\n') {
             bail!("the answer ends, or is too long, within its headers");
         }
-        eprint!("{line}");
+        note!("{}", line.trim_end());
         Ok(())
     };
     next(&mut line)?;
@@ -117,7 +116,7 @@ fn copy_body(reader: &mut impl BufRead, body: Body, output: &mut dyn Write) -> R
     let mut output = bar.wrap_write(output);
     let copied = match body {
         Body::None => 0,
-        Body::UntilClose => io::copy(reader, &mut output).context("the body was cut off")?,
+        Body::UntilClose => copied(io::copy(reader, &mut output))?,
         Body::Length(length) => copy_exactly(reader, length, &mut output)?,
         Body::Chunked => copy_chunks(reader, &mut output)?,
     };
@@ -125,8 +124,16 @@ fn copy_body(reader: &mut impl BufRead, body: Body, output: &mut dyn Write) -> R
     Ok(copied)
 }
 
+/// Only writing fails with `BrokenPipe`: a connection that is being read does not.
+fn copied(result: io::Result<u64>) -> Result<u64> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => written(Err(error)),
+        other => other.context("the body was cut off"),
+    }
+}
+
 fn copy_exactly(reader: &mut impl Read, length: u64, output: &mut dyn Write) -> Result<u64> {
-    let copied = io::copy(&mut reader.take(length), output).context("the body was cut off")?;
+    let copied = copied(io::copy(&mut reader.take(length), output))?;
     if copied < length {
         bail!("the body was cut off after {copied} of {length} bytes");
     }

@@ -24,6 +24,7 @@ use nix::unistd::Pid;
 
 use crate::cli::{DeviceSpec, FAILED, HttpdOptions, NetworkOptions};
 use crate::network::{self, Network, Unavailable, Watch};
+use crate::output::{note, say};
 use crate::{netns_run, server};
 
 const PROGRAM: &str = "lwiphost-httpd";
@@ -57,12 +58,12 @@ pub fn run(options: &HttpdOptions, network: &NetworkOptions, namespace: Option<&
         let status = child.0.wait().context("the server was lost")?;
         bail!("{PROGRAM} does not start: {status}");
     };
-    println!("{line}");
+    say!("{line}")?;
     let code = match (&network.run, namespace) {
-        (Some(command), _) => netns_run::finish(netns_run::start(command)?)?,
+        (Some(command), _) => netns_run::finish(netns_run::start(command, network)?)?,
         (None, namespace) => {
             if let Some(namespace) = namespace {
-                netns_run::announce(namespace);
+                netns_run::announce(namespace, network);
             }
             loop {
                 match interrupted.recv_timeout(LOOK) {
@@ -173,7 +174,7 @@ impl Wire {
     fn stop(self) {
         drop(self.end);
         if let Ok(Err(error)) = self.thread.join() {
-            eprintln!("the wire broke: {error:#}");
+            note!("the wire broke: {error:#}");
         }
         self.watch.report();
     }
@@ -181,13 +182,19 @@ impl Wire {
 
 /// All that is there. What one side has no room for is lost, as on any wire.
 fn carry(from: &mut dyn Device, to: &mut dyn Device, buffer: &mut [u8]) -> Result<()> {
-    while let Some(length) = from.receive(buffer).context("the wire")? {
+    loop {
+        let length = match from.receive(buffer) {
+            Ok(Some(length)) => length,
+            Ok(None) => return Ok(()),
+            // It may come up again.
+            Err(error) if error.kind() == io::ErrorKind::NetworkDown => return Ok(()),
+            Err(error) => return Err(error).context("the wire"),
+        };
         match to.send(buffer.get(..length).unwrap_or_default()) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error).context("the wire"),
             _ => {}
         }
     }
-    Ok(())
 }
 
 /// Until there is a frame, or one is due; `false` at the end.

@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use indicatif::ProgressBar;
@@ -13,10 +13,13 @@ use rand::{RngCore as _, SeedableRng as _};
 
 use crate::cli::LoopbackOptions;
 use crate::host::Host;
+use crate::output::say;
 use crate::progress;
 
 const CHUNK: usize = 64 * 1024;
 const PORT: u16 = 7777;
+/// Over a link that loses half, too.
+const CONNECTING: Duration = Duration::from_secs(60);
 
 pub fn run(options: &LoopbackOptions, host: &Host) -> Result<()> {
     let own = host.addresses.iter().copied().find(IpAddr::is_ipv4).context("loopback needs an IPv4 address")?;
@@ -31,7 +34,8 @@ pub fn run(options: &LoopbackOptions, host: &Host) -> Result<()> {
         for number in 0..count {
             // What does not divide evenly goes over the first.
             let bytes = options.bytes / count + if number == 0 { options.bytes % count } else { 0 };
-            let client = TcpStream::connect(&host.stack, server).context("no connection")?;
+            let client = TcpStream::connect_timeout(&host.stack, &server, CONNECTING)
+                .context("no connection: this wants a device on which comes back what is sent")?;
             senders.push(scope.spawn(move || send(client, number, bytes)));
             let (stream, _) = listener.accept().context("nobody to accept")?;
             let bar = bar.clone();
@@ -47,14 +51,13 @@ pub fn run(options: &LoopbackOptions, host: &Host) -> Result<()> {
     })?;
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
-    println!(
+    say!(
         "{} bytes over {count} connections in {seconds:.3} s: {:.1} Mbit/s, every byte as it was sent",
         options.bytes,
         options.bytes as f64 * 8.0 / seconds / 1e6
-    );
+    )?;
     let [sent, received, again, dropped] = host.stack.tcp_counters()?;
-    println!("segments: {sent} sent, {received} received, {again} sent again, {dropped} dropped");
-    Ok(())
+    say!("segments: {sent} sent, {received} received, {again} sent again, {dropped} dropped")
 }
 
 /// Another address of the same network: the mirror makes it us.

@@ -6,10 +6,12 @@ mod decode;
 mod host;
 mod http_get;
 mod httpd;
+mod interrupt;
 mod iperf;
 mod loopback;
 mod netns_run;
 mod network;
+mod output;
 mod ping;
 mod progress;
 mod server;
@@ -24,6 +26,7 @@ use lwip_host::netns::Namespace;
 
 use cli::{Cli, Command};
 use host::Host;
+use output::note;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -31,14 +34,15 @@ fn main() -> ExitCode {
     let namespace = match cli.network.netns.then(Namespace::enter).transpose() {
         Ok(namespace) => namespace,
         Err(error) => {
-            eprintln!("lwiphost: --netns: {error}");
+            note!("lwiphost: --netns: {error}");
             return ExitCode::from(cli::NO_NETWORK);
         }
     };
     match dispatch(&cli, namespace.as_ref()) {
         Ok(code) => code,
+        Err(error) if error.is::<output::Closed>() => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("lwiphost: {error:#}");
+            note!("lwiphost: {error:#}");
             ExitCode::from(if error.is::<network::Unavailable>() { cli::NO_NETWORK } else { cli::FAILED })
         }
     }
@@ -49,7 +53,7 @@ fn dispatch(cli: &Cli, namespace: Option<&Namespace>) -> Result<ExitCode> {
     let with_host = |run: &dyn Fn(&Host) -> Result<bool>| -> Result<ExitCode> {
         let host = host::start(network, namespace)?;
         // What else the namespace needs, a server for example, lives as long as we do.
-        let child = network.run.as_deref().map(netns_run::start).transpose()?;
+        let child = network.run.as_deref().map(|command| netns_run::start(command, network)).transpose()?;
         let good = run(&host);
         if let Some(child) = child {
             netns_run::stop(child)?;

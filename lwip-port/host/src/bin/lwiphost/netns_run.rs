@@ -1,22 +1,29 @@
 //! `--run`: a command in the namespace, beside the stack.
 
+use std::net::IpAddr;
 use std::process::{Child, Command, ExitCode};
 
 use anyhow::{Context as _, Result};
-use lwip_host::netns::{KERNEL_V4, KERNEL_V6, Namespace, STACK_V4, STACK_V6};
+use lwip_host::netns::Namespace;
 
-use crate::cli::FAILED;
+use crate::cli::{FAILED, NetworkOptions};
+use crate::network;
+use crate::output::note;
 
-/// Starts it, with the addresses of both ends in its environment.
-pub fn start(command: &str) -> Result<Child> {
-    Command::new("sh")
-        .args(["-c", command])
-        .env("LWIP4", STACK_V4.0.to_string())
-        .env("LWIP6", STACK_V6.0.to_string())
-        .env("KERNEL4", KERNEL_V4.0.to_string())
-        .env("KERNEL6", KERNEL_V6.0.to_string())
-        .spawn()
-        .with_context(|| format!("cannot start {command}"))
+/// Starts it, with the addresses of both ends in its environment, as far as there are any.
+pub fn start(command: &str, network: &NetworkOptions) -> Result<Child> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]);
+    for (end, addresses) in [("LWIP", network::addresses(network)), ("KERNEL", network::kernel_addresses(network))] {
+        let first = |is_of: fn(&IpAddr) -> bool| addresses.iter().map(|prefixed| prefixed.address).find(is_of);
+        for (family, address) in [(4, first(IpAddr::is_ipv4)), (6, first(IpAddr::is_ipv6))] {
+            match address {
+                Some(address) => shell.env(format!("{end}{family}"), address.to_string()),
+                None => shell.env_remove(format!("{end}{family}")),
+            };
+        }
+    }
+    shell.spawn().with_context(|| format!("cannot start {command}"))
 }
 
 /// Waits for it; its exit status is ours.
@@ -33,12 +40,10 @@ pub fn stop(mut child: Child) -> Result<()> {
 }
 
 /// Tells how to use the namespace from elsewhere.
-pub fn announce(namespace: &Namespace) {
-    eprintln!(
-        "the kernel is at {} and {}; from another terminal:\n  {} ping {}",
-        KERNEL_V4.0,
-        KERNEL_V6.0,
-        namespace.enter_command(),
-        STACK_V4.0
-    );
+pub fn announce(namespace: &Namespace, network: &NetworkOptions) {
+    let all: Vec<_> = network::kernel_addresses(network).iter().map(|kernel| kernel.address.to_string()).collect();
+    note!("the kernel is at {}; from another terminal:", all.join(" and "));
+    for stack in network::addresses(network).iter().take(1) {
+        note!("  {} ping {}", namespace.enter_command(), stack.address);
+    }
 }

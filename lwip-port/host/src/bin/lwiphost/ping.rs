@@ -1,13 +1,18 @@
 //! `lwiphost ping`: ICMP echo, over the stack's raw sockets.
 
+use std::io;
 use std::net::IpAddr;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use lwip_host::{Protocol, RawSocket};
 
 use crate::cli::PingOptions;
-use crate::host::{Host, is_timeout};
+use crate::host::Host;
+use crate::interrupt;
+use crate::output::{note, say};
 
 const HEADER: usize = 8;
 
@@ -34,7 +39,8 @@ pub fn run(options: &PingOptions, host: &Host) -> Result<bool> {
     };
     let socket = RawSocket::open(&host.stack, protocol).context("no raw socket")?;
     let identifier: u16 = rand::random();
-    println!("PING {to}: {} octets of data", options.size);
+    let events = events(socket.try_clone()?)?;
+    say!("PING {to}: {} octets of data", options.size)?;
     let mut sent: Vec<Option<Instant>> = Vec::new();
     let mut tally = Tally::default();
     for sequence in 0..options.count {
@@ -43,15 +49,62 @@ pub fn run(options: &PingOptions, host: &Host) -> Result<bool> {
         match socket.send_to(&request, to) {
             Ok(_) => {}
             // As on a wire that is cut: it counts as lost.
-            Err(error) => eprintln!("request {sequence} was not sent: {error}"),
+            Err(error) => note!("request {sequence} was not sent: {error}"),
         }
         sent.push(Some(now));
         let last = sequence + 1 == options.count;
         let until = now + if last { options.timeout } else { options.interval };
         let collected = |tally: &Tally| last && tally.times.len() == usize::from(options.count);
-        while !collected(&tally) && receive(&socket, to, types, identifier, until, &mut sent, &mut tally)? {}
+        while !collected(&tally) {
+            match events.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(Event::Packet(packet)) => on_packet(&packet, to, types, identifier, &mut sent, &mut tally)?,
+                Ok(Event::Interrupt) => return report(to, &sent, &tally),
+                Ok(Event::Failure(error)) => return Err(error).context("the stack failed"),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+            }
+        }
     }
-    Ok(report(to, options.count, &tally))
+    report(to, &sent, &tally)
+}
+
+/// What may happen while an answer is waited for.
+enum Event {
+    Packet(Packet),
+    Interrupt,
+    Failure(io::Error),
+}
+
+struct Packet {
+    from: IpAddr,
+    at: Instant,
+    /// From the IP header on.
+    octets: Vec<u8>,
+}
+
+/// What the socket receives, and Ctrl-C.
+fn events(socket: RawSocket) -> Result<Receiver<Event>> {
+    let (sender, events) = channel();
+    let interrupted = sender.clone();
+    interrupt::handle(move || {
+        let _ = interrupted.send(Event::Interrupt);
+    })?;
+    thread::spawn(move || {
+        let mut buffer = vec![0; 0x1_0000];
+        loop {
+            let event = match socket.recv_from(&mut buffer) {
+                Ok((length, from)) => {
+                    let octets = buffer.get(..length).unwrap_or_default().to_vec();
+                    Event::Packet(Packet { from, at: Instant::now(), octets })
+                }
+                Err(error) => Event::Failure(error),
+            };
+            let last = matches!(event, Event::Failure(_));
+            if sender.send(event).is_err() || last {
+                return;
+            }
+        }
+    });
+    Ok(events)
 }
 
 fn echo(types: Types, identifier: u16, sequence: u16, size: u16) -> Vec<u8> {
@@ -77,66 +130,54 @@ fn checksum(octets: &[u8]) -> u16 {
     !u16::try_from(sum).unwrap_or(0)
 }
 
-/// One packet, if one comes before `until`; says whether to go on.
-fn receive(
-    socket: &RawSocket,
+fn on_packet(
+    packet: &Packet,
     peer: IpAddr,
     types: Types,
     identifier: u16,
-    until: Instant,
     sent: &mut [Option<Instant>],
     tally: &mut Tally,
-) -> Result<bool> {
-    let left = until.saturating_duration_since(Instant::now());
-    if left.is_zero() {
-        return Ok(false);
-    }
-    socket.set_read_timeout(Some(left))?;
-    let mut packet = vec![0; 0x1_0000];
-    let (length, from) = match socket.recv_from(&mut packet) {
-        Ok(received) => received,
-        Err(error) if is_timeout(&error) => return Ok(false),
-        Err(error) => return Err(error).context("the stack failed"),
-    };
+) -> Result<()> {
+    let Packet { from, at, octets } = packet;
     let header = match from {
-        IpAddr::V4(_) => usize::from(packet[0] & 0x0f) * 4,
+        IpAddr::V4(_) => usize::from(octets.first().copied().unwrap_or(0) & 0x0f) * 4,
         IpAddr::V6(_) => 40,
     };
-    let Some(message) = packet.get(header..length).filter(|message| message.len() >= HEADER) else { return Ok(true) };
-    if from != peer || message[0] != types.reply || message[4..6] != identifier.to_be_bytes() {
-        return Ok(true);
+    let Some(message) = octets.get(header..).filter(|message| message.len() >= HEADER) else { return Ok(()) };
+    if *from != peer || message[0] != types.reply || message[4..6] != identifier.to_be_bytes() {
+        return Ok(());
     }
     let sequence = u16::from_be_bytes([message[6], message[7]]);
     match sent.get_mut(usize::from(sequence)).map(Option::take) {
-        Some(Some(at)) => {
-            let time = at.elapsed();
-            println!("{} octets from {from}: seq={sequence} time={:.3} ms", message.len(), time.as_secs_f64() * 1e3);
+        Some(Some(then)) => {
+            let time = at.saturating_duration_since(then);
             tally.times.push(time);
+            say!("{} octets from {from}: seq={sequence} time={:.3} ms", message.len(), time.as_secs_f64() * 1e3)
         }
         Some(None) => {
-            println!("{} octets from {from}: seq={sequence} (duplicate)", message.len());
             tally.duplicates += 1;
+            say!("{} octets from {from}: seq={sequence} (duplicate)", message.len())
         }
-        None => {}
+        None => Ok(()),
     }
-    Ok(true)
 }
 
-fn report(to: IpAddr, count: u16, tally: &Tally) -> bool {
-    let received = tally.times.len();
-    let lost = usize::from(count).saturating_sub(received);
-    println!("--- {to}: {count} sent, {received} received, {}% lost", lost * 100 / usize::from(count).max(1));
+/// Whether anybody answered.
+fn report(to: IpAddr, sent: &[Option<Instant>], tally: &Tally) -> Result<bool> {
+    let (count, received) = (sent.len(), tally.times.len());
+    let lost = count.saturating_sub(received);
+    say!("--- {to}: {count} sent, {received} received, {}% lost", lost * 100 / count.max(1))?;
     if tally.duplicates > 0 {
-        println!("{} duplicates", tally.duplicates);
+        say!("{} duplicates", tally.duplicates)?;
     }
     let milliseconds: Vec<_> = tally.times.iter().map(|time| time.as_secs_f64() * 1e3).collect();
     if let (Some(least), Some(most)) =
         (milliseconds.iter().copied().reduce(f64::min), milliseconds.iter().copied().reduce(f64::max))
     {
         let mean = milliseconds.iter().sum::<f64>() / milliseconds.len() as f64;
-        println!("round trip min/avg/max = {least:.3}/{mean:.3}/{most:.3} ms");
+        say!("round trip min/avg/max = {least:.3}/{mean:.3}/{most:.3} ms")?;
     }
-    received > 0
+    Ok(received > 0)
 }
 
 #[cfg(test)]

@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use lwip_host::netns::Namespace;
-use lwip_host::{Handle, TcpListener, TcpStream, UdpSocket};
+use lwip_host::{Handle, Interface, TcpListener, TcpStream, UdpSocket};
 
 use crate::cli::{NetworkOptions, ServerOptions};
-use crate::{host, netns_run, stat};
+use crate::output::note;
+use crate::{host, interrupt, netns_run, stat};
 
 /// What a TCP port does with a connection.
 #[derive(Clone, Copy)]
@@ -36,6 +37,8 @@ const TCP: [(u16, Service, &str); 6] = [
     (6971, Service::Discard, "discard"),
 ];
 const UDP_HELLO: u16 = 6969;
+/// How often to look whether there is something to print, and whether the device is still there.
+const LOOK: Duration = Duration::from_millis(500);
 const CHUNK: usize = 64 * 1024;
 
 /// The connections that are open, by their number, for `stat`.
@@ -78,38 +81,44 @@ pub fn run(options: &ServerOptions, network: &NetworkOptions, namespace: Option<
     stat::offer(&connections)?;
     if !options.quiet {
         for address in &host.addresses {
-            eprintln!("the stack is at {address}");
+            note!("the stack is at {address}");
         }
     }
     let code = match (&network.run, namespace) {
-        (Some(command), _) => netns_run::finish(netns_run::start(command)?)?,
+        (Some(command), _) => netns_run::finish(netns_run::start(command, network)?)?,
         (None, namespace) => {
             if let Some(namespace) = namespace.filter(|_| !options.quiet) {
-                netns_run::announce(namespace);
+                netns_run::announce(namespace, network);
             }
-            until_interrupted(options, &ports)?;
+            until_interrupted(options, &ports, &host.interface)?;
             ExitCode::SUCCESS
         }
     };
     if !options.quiet {
-        eprintln!("{}", table(&ports));
+        note!("{}", table(&ports));
     }
     host.watch.report();
     Ok(code)
 }
 
-/// Prints the counters whenever they have changed, until Ctrl-C.
-fn until_interrupted(options: &ServerOptions, ports: &[(String, Arc<Counters>)]) -> Result<()> {
+/// Prints the counters whenever they have changed, until Ctrl-C, or until the far end of the device is gone.
+fn until_interrupted(options: &ServerOptions, ports: &[(String, Arc<Counters>)], interface: &Interface) -> Result<()> {
     let interrupted = interrupts()?;
     let mut shown = table(ports);
     loop {
-        match interrupted.recv_timeout(Duration::from_secs(1)) {
+        match interrupted.recv_timeout(LOOK) {
             Err(RecvTimeoutError::Timeout) => {}
             Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
+        if !interface.state()?.up {
+            if !options.quiet {
+                note!("the far end of the device is gone");
+            }
+            return Ok(());
+        }
         let now = table(ports);
         if !options.quiet && now != shown {
-            eprintln!("{now}\n");
+            note!("{now}\n");
             shown = now;
         }
     }
@@ -118,10 +127,9 @@ fn until_interrupted(options: &ServerOptions, ports: &[(String, Arc<Counters>)])
 /// Ctrl-C, and a polite kill, so that what was recorded is written to its end.
 pub fn interrupts() -> Result<Receiver<()>> {
     let (sender, receiver) = channel();
-    ctrlc::set_handler(move || {
+    interrupt::handle(move || {
         let _ = sender.send(());
-    })
-    .context("no handler for Ctrl-C")?;
+    })?;
     Ok(receiver)
 }
 

@@ -12,6 +12,7 @@ use std::thread;
 use anyhow::{Context as _, Result, bail};
 
 use crate::cli::StatOptions;
+use crate::output::say;
 use crate::server::Connections;
 
 /// Each process has its socket here, named by its number. Only this user may look in.
@@ -120,9 +121,9 @@ pub fn run(options: &StatOptions) -> Result<()> {
             if line.is_empty() {
                 break;
             }
-            println!("{line}");
+            say!("{line}")?;
         }
-        println!();
+        say!("")?;
         tables += 1;
         if options.count.is_some_and(|count| tables >= count) {
             return Ok(());

@@ -16,7 +16,9 @@ use pcap_file::pcapng::{Block, PcapNgReader};
 
 use crate::cli::{NetworkOptions, TcpdumpOptions};
 use crate::decode::{Decoded, Decoder, Kind};
+use crate::interrupt::Interrupt;
 use crate::network;
+use crate::output::{note, written};
 
 /// Prints what passes the filters, until there were enough.
 struct Printer<'a> {
@@ -33,7 +35,9 @@ pub fn run(options: &TcpdumpOptions, network: &NetworkOptions, namespace: Option
             let file = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
             read(&mut printer, file)
         }
-        (None, Some(interface)) => listen(&mut printer, &mut network::packet(interface, Traffic::Both)?),
+        (None, Some(interface)) => {
+            listen(&mut printer, &mut network::packet(interface, Traffic::Both).context(network::Unavailable)?)
+        }
         (None, None) => {
             let mut opened = network::open(network, namespace)?;
             let outcome = listen(&mut printer, &mut opened.device);
@@ -41,48 +45,48 @@ pub fn run(options: &TcpdumpOptions, network: &NetworkOptions, namespace: Option
             outcome
         }
     };
-    eprintln!("{} frames, {} malformed", printer.printed, printer.malformed);
-    match outcome {
-        // Whoever reads our output has seen enough.
-        Err(error)
-            if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) =>
-        {
-            Ok(())
-        }
-        other => other,
-    }
+    note!("{} frames, {} malformed", printer.printed, printer.malformed);
+    outcome
 }
 
 fn listen(printer: &mut Printer<'_>, device: &mut dyn Device) -> Result<()> {
     let capabilities = device.capabilities();
     let mut buffer = vec![0; capabilities.frame()];
-    loop {
+    let interrupt = Interrupt::watch()?;
+    while !interrupt.came() {
         while let Some(length) = received(device, &mut buffer)? {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             if printer.frame(now, capabilities.medium, buffer.get(..length).unwrap_or_default())?.is_done() {
                 return Ok(());
             }
+            if interrupt.came() {
+                break;
+            }
         }
-        wait(device)?;
+        wait(device, &interrupt)?;
     }
+    Ok(())
 }
 
 fn received(device: &mut dyn Device, buffer: &mut [u8]) -> Result<Option<usize>> {
     match device.receive(buffer) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => bail!("the far end is gone"),
+        // It may come up again.
+        Err(error) if error.kind() == io::ErrorKind::NetworkDown => Ok(None),
         other => other.context("the device failed"),
     }
 }
 
-/// Until there is a frame, or the link emulator lets one go.
-fn wait(device: &dyn Device) -> Result<()> {
+/// Until there is a frame, or the link emulator lets one go, or Ctrl-C is pressed.
+fn wait(device: &dyn Device, interrupt: &Interrupt) -> Result<()> {
     let timeout = device.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()));
     match device.readiness() {
         Readiness::Fd(descriptor) => {
             // Rounded up: a deadline is not met a little too early.
             let timeout = timeout
                 .map_or(Ok(PollTimeout::NONE), |timeout| PollTimeout::try_from(timeout + Duration::from_millis(1)));
-            match poll(&mut [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)], timeout.unwrap_or(PollTimeout::MAX)) {
+            let mut both = [descriptor.as_fd(), interrupt.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+            match poll(&mut both, timeout.unwrap_or(PollTimeout::MAX)) {
                 Ok(_) | Err(Errno::EINTR) => Ok(()),
                 Err(error) => Err(error).context("cannot wait for a frame"),
             }
@@ -141,11 +145,11 @@ impl Printer<'_> {
         self.malformed += u64::from(decoded.malformed);
         let mut output = anstream::stdout().lock();
         let style = style(&decoded);
-        writeln!(output, "{} {style}{}{style:#}", clock(time), decoded.text)?;
+        written(writeln!(output, "{} {style}{}{style:#}", clock(time), decoded.text))?;
         if self.options.hex {
-            hex(&mut output, octets)?;
+            written(hex(&mut output, octets))?;
         }
-        output.flush()?;
+        written(output.flush())?;
         Ok(if self.options.count.is_some_and(|count| self.printed >= count) { Progress::Done } else { Progress::More })
     }
 
