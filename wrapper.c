@@ -17,6 +17,9 @@
 #if MEMP_NUM_TCP_PCB > 65534
 #error "MEMP_NUM_TCP_PCB must be at most 65534 with the Rust TCP core (lwipopts.h)"
 #endif
+#if LWIP_TCP_SACK_OUT && !TCP_QUEUE_OOSEQ
+#error "LWIP_TCP_SACK_OUT needs TCP_QUEUE_OOSEQ (lwipopts.h)"
+#endif
 #if LWIP_TCP_RUST_USER_TIMEOUT && !LWIP_TCP_RUST_FINE_TIMERS
 #error "LWIP_TCP_RUST_USER_TIMEOUT needs LWIP_TCP_RUST_FINE_TIMERS (lwipopts.h)"
 #endif

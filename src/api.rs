@@ -6,6 +6,7 @@ use crate::components::{congestion_control as cc, connection_management as cm, f
 use crate::ffi::callbacks::{AcceptCallback, Delivery};
 use crate::ffi::diagnostics::{forgive_pool_errors, mib2_stat};
 use crate::ffi::ip::{Addr, Netif};
+#[cfg(lwip_callback_api)]
 use crate::ffi::pbuf::Pbuf;
 use crate::ffi::{Error, Result, bindings as c, config};
 use crate::output::{effective_mss, output, reset_peer, route};
@@ -303,6 +304,7 @@ pub(crate) fn recved(core: &mut Core, id: PcbId, len: u16) {
 }
 
 /// tcp_recv_null: what happens to data when the application has no recv callback.
+#[cfg(lwip_callback_api)]
 pub(crate) fn recv_null(core: &mut Core, id: PcbId, data: Option<Pbuf>) {
     if let Some(data) = data {
         recved(core, id, data.tot_len());

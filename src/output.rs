@@ -49,7 +49,7 @@ impl OptionSet {
         if first || pcb.has(Bit::TIMESTAMPS) {
             set |= Self::TS;
         }
-        let _ = first;
+        let _ = (first, &mut set);
         Self(set)
     }
 

@@ -2,7 +2,9 @@
 
 use crate::ffi::diagnostics::{Event, debug};
 use crate::ffi::{Wnd, config, wnd};
-use crate::pcb::{Bit, Own, Pcb};
+#[cfg(lwip_wnd_scale)]
+use crate::pcb::Bit;
+use crate::pcb::{Own, Pcb};
 use crate::wire::SeqNum;
 
 /// Makes this component's view of a PCB: see `pcb/fields.rs`.

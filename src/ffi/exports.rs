@@ -12,7 +12,9 @@ use super::ip::Addr;
 use super::pbuf::AppData;
 use super::{Error, Result, to_err_t};
 use crate::api;
-use crate::components::connection_management::{self as cm, listener_settings, settings};
+#[cfg(any(all(lwip_ipv4, lwip_ipv6), tcp_listen_backlog))]
+use crate::components::connection_management as cm;
+use crate::components::connection_management::{listener_settings, settings};
 use crate::pcb::{Accept, Core, Listener, Pcb, PcbId};
 use crate::segmentation::{self, WriteFlags};
 use core::ffi::{c_char, c_int, c_void};

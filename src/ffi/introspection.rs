@@ -234,6 +234,6 @@ fn options(pcb: Pcb<'_>) -> u8 {
     if crate::components::congestion_control::ecn::is_on(pcb) {
         options |= LWIP_TCP_RUST_OPT_ECN;
     }
-    let _ = pcb;
+    let _ = (pcb, &mut options);
     options
 }

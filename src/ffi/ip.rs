@@ -18,6 +18,7 @@ pub(crate) struct Addr<'a> {
 }
 
 /// An address by value.
+#[cfg(any(lwip_ipv6_scopes, path_mtu_by_icmp, test))]
 pub(crate) type OwnedAddr = c::ip_addr_t;
 
 impl<'a> Addr<'a> {
@@ -27,6 +28,7 @@ impl<'a> Addr<'a> {
         NonNull::new(ptr.cast_mut()).map(|ptr| Self { ptr, _borrow: PhantomData })
     }
 
+    #[cfg(any(lwip_ipv6_scopes, path_mtu_by_icmp, test))]
     pub(crate) fn of(addr: &'a OwnedAddr) -> Self {
         Self { ptr: NonNull::from(addr), _borrow: PhantomData }
     }

@@ -2,7 +2,7 @@
 
 use super::bindings as c;
 use super::memory::{get, set};
-use crate::wire::{HEADER_LEN, MAX_OPTIONS_LEN, SeqNum};
+use crate::wire::{HEADER_LEN, MAX_OPTIONS_LEN};
 use core::mem::ManuallyDrop;
 use core::ptr::{NonNull, null_mut};
 
@@ -76,6 +76,7 @@ impl Pbuf {
     }
 
     /// Octets in the first member.
+    #[cfg(any(tcp_oversize, hook_tcp_inpacket_pcb))]
     pub(crate) fn len(&self) -> u16 {
         // SAFETY: (pbuf)
         unsafe { get!(self.0.as_ptr(), len) }
@@ -326,16 +327,9 @@ impl Checksum {
     }
 
     /// Adds a piece of `len` octets that was summed up by itself.
+    #[cfg(tcp_checksum_on_copy)]
     pub(crate) fn append_piece(self, piece: Self, len: u16) -> Self {
-        #[cfg(tcp_checksum_on_copy)]
-        {
-            self.append(piece.in_order(), len)
-        }
-        #[cfg(not(tcp_checksum_on_copy))]
-        {
-            let _ = (piece, len);
-            self
-        }
+        self.append(piece.in_order(), len)
     }
 
     /// The sum with its octets in the order of the data.
@@ -371,7 +365,8 @@ pub(crate) fn sum_tail(p: &Pbuf, len: u16) -> Checksum {
 
 /// Rewrites the header of a received segment in host byte order, as lwIP's C does: hooks and the out-of-sequence queue
 /// read it so.
-pub(crate) fn header_to_host(header: *mut c::tcp_hdr, seq: SeqNum) {
+#[cfg(any(tcp_queue_ooseq, hook_tcp_inpacket_pcb))]
+pub(crate) fn header_to_host(header: *mut c::tcp_hdr, seq: crate::wire::SeqNum) {
     // SAFETY: (pbuf): `header` is the start of a received segment that is at least a header long and that this call of
     // tcp_input owns. The struct is packed, so alignment does not matter.
     unsafe {

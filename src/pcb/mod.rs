@@ -41,7 +41,9 @@ pub(crate) use fields::SackRange;
 pub(crate) use fields::{Bit, Own};
 pub(crate) use index::Tuple;
 pub(crate) use listener::{Accept, Listener, NewListener};
-pub(crate) use queue::{Chain, Cursor, SegQueue};
+#[cfg(tcp_queue_ooseq)]
+pub(crate) use queue::Cursor;
+pub(crate) use queue::{Chain, SegQueue};
 #[cfg(sack_recovery)]
 pub(crate) use queue::{Pick, Walk, transfer};
 #[cfg(sack_recovery)]

@@ -339,15 +339,14 @@ impl SegBox {
     }
 
     /// Memory of a segment; without any, `p` is dropped.
+    #[allow(clippy::needless_update, unused_variables)] // not all configurations have more fields than are named here
     fn allocate(p: Pbuf, header: impl FnOnce(&Pbuf) -> *mut c::tcp_hdr, len: u16, options: u8) -> Option<Self> {
         // SAFETY: a function of wrapper.c; (lock) holds wherever a pbuf is handled.
         let memory = unsafe { c::lwip_tcp_rust_memp_malloc(c::memp_t_MEMP_TCP_SEG) };
         let ptr = NonNull::new(memory.cast::<c::tcp_seg>())?;
         let tcphdr = header(&p);
         // SAFETY: all zero is a valid segment.
-        let empty = unsafe { core::mem::zeroed() };
-        // Not all configurations have more fields than these.
-        #[allow(clippy::needless_update)]
+        let empty: c::tcp_seg = unsafe { core::mem::zeroed() };
         let seg = c::tcp_seg { next: core::ptr::null_mut(), p: p.into_raw(), len, flags: options, tcphdr, ..empty };
         // SAFETY: new memory of a segment, which gets all that (queue) asks for.
         unsafe { store(ptr.as_ptr(), seg) };

@@ -21,6 +21,7 @@ pub(crate) struct Incoming {
     /// Whether a FIN follows them.
     pub(crate) fin: bool,
     /// Where its header is, in `data`'s first pbuf before the payload.
+    #[cfg_attr(not(tcp_queue_ooseq), allow(dead_code))]
     pub(crate) header: *mut crate::ffi::bindings::tcp_hdr,
 }
 
