@@ -330,6 +330,8 @@ fn aggregate(name: &str) -> Option<&'static str> {
 fn compile_wrapper(user: &User, out: &Path) {
     let mut build = cc::Build::new();
     build.file("wrapper.c").include(".").include(out).includes(&user.include_dirs).warnings(false);
+    // Whether there are frame pointers is for the user's flags to say: `cc` would want them wherever there is debug information.
+    build.force_frame_pointer(false);
     build.flag_if_supported("-ffunction-sections").flag_if_supported("-fdata-sections");
     // The user's flags come last, so that they win over those that cc derives from the Rust target.
     for flag in &user.flags {

@@ -13,6 +13,7 @@ use crate::output::{effective_mss, output, reset_peer, route};
 use crate::pcb::{Accept, Bit, Core, List, Listener, NewListener, Pcb, PcbId, State, Tuple};
 use crate::segmentation;
 use crate::wire::{Flags, SeqNum};
+use core::num::NonZeroU16;
 
 /// tcp_init.
 pub(crate) fn init(core: &Core) {
@@ -83,8 +84,8 @@ pub(crate) fn bind(core: &Core, pcb: Pcb<'_>, local: Addr<'_>, port: u16) -> Res
     #[cfg(lwip_ipv6_scopes)]
     let local = Addr::of(&zoned);
     let port = if port == 0 {
-        free_port(core).ok_or(Error::BUF)?
-    } else if is_port_taken(core, port, Rival::Of { local, reuse: may_reuse(pcb.so_options()) }) {
+        free_port(core).ok_or(Error::BUF)?.get()
+    } else if is_port_taken(core, port, Some(local), may_reuse(pcb.so_options())) {
         return Err(Error::USE);
     } else {
         port
@@ -104,35 +105,21 @@ fn may_reuse(options: u8) -> bool {
     cfg!(so_reuse) && u32::from(options) & c::SOF_REUSEADDR != 0
 }
 
-/// Who else may have a port: anybody, or only somebody in the way of a bind to this address, with SO_REUSEADDR or without.
-#[derive(Clone, Copy)]
-enum Rival<'a> {
-    Any,
-    Of { local: Addr<'a>, reuse: bool },
-}
-
-impl Rival<'_> {
-    /// On an address that would be confused with `local`. With SO_REUSEADDR on both that is no obstacle.
-    fn is(self, other: Addr<'_>, options: u8) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Of { local, reuse } => {
-                !(reuse && may_reuse(options))
-                    && other.same_version(local)
-                    && (other.is_any() || local.is_any() || other.eq(local))
-            }
-        }
-    }
-}
-
-/// A listener or PCB has the port. TIME-WAIT is no obstacle to SO_REUSEADDR.
+/// A listener or PCB has the port: any at all, or one whose address would be confused with `local`. With SO_REUSEADDR on both that is
+/// no obstacle, nor is TIME-WAIT to `reuse`.
 #[inline(never)]
-fn is_port_taken(core: &Core, port: u16, rival: Rival<'_>) -> bool {
-    let lists = if matches!(rival, Rival::Of { reuse: true, .. }) { 2 } else { 3 };
-    core.find_listener_by(|other| other.local_port() == port && rival.is(other.local_ip(), other.so_options()))
+fn is_port_taken(core: &Core, port: u16, local: Option<Addr<'_>>, reuse: bool) -> bool {
+    let in_the_way = |other: Addr<'_>, options: u8| {
+        local.is_none_or(|local| {
+            !(reuse && may_reuse(options))
+                && other.same_version(local)
+                && (other.is_any() || local.is_any() || other.eq(local))
+        })
+    };
+    core.find_listener_by(|other| other.local_port() == port && in_the_way(other.local_ip(), other.so_options()))
         .is_some()
-        || find_in_any(core, lists, |other| {
-            other.local_port() == port && rival.is(other.local_ip(), other.so_options())
+        || find_in_any(core, if reuse { 2 } else { 3 }, |other| {
+            other.local_port() == port && in_the_way(other.local_ip(), other.so_options())
         })
 }
 
@@ -142,13 +129,13 @@ fn find_in_any(core: &Core, lists: usize, is_it: impl Fn(Pcb<'_>) -> bool + Copy
 }
 
 /// A port of the ephemeral range that no PCB has (RFC 6056 3.3.1: a random one, or the next free one behind it).
-fn free_port(core: &Core) -> Option<u16> {
+fn free_port(core: &Core) -> Option<NonZeroU16> {
     const FIRST: u32 = config::TCP_LOCAL_PORT_RANGE_START;
     const COUNT: u32 = config::TCP_LOCAL_PORT_RANGE_END - FIRST + 1;
     let mut candidate = cm::next_port_candidate(core) % COUNT;
     for _ in 0..COUNT {
-        let port = (FIRST + candidate) as u16;
-        if !is_port_taken(core, port, Rival::Any) {
+        let port = NonZeroU16::new((FIRST + candidate) as u16)?;
+        if !is_port_taken(core, port.get(), None, false) {
             return Some(port);
         }
         candidate = if candidate + 1 < COUNT { candidate + 1 } else { 0 };
@@ -188,7 +175,7 @@ pub(crate) fn connect(core: &mut Core, id: PcbId, to: Connect<'_>) -> Result {
     let was_bound = pcb.local_port() != 0;
     if !was_bound {
         let port = free_port(core).ok_or(Error::BUF)?;
-        cm::settings::local_port(pcb, port);
+        cm::settings::local_port(pcb, port.get());
     } else if may_reuse(pcb.so_options()) && exists(core, pcb) {
         return Err(Error::USE);
     }
@@ -287,7 +274,7 @@ pub(crate) fn has_listener(pcb: Pcb<'_>) -> bool {
 pub(crate) fn close_listener(core: &mut Core, listener: *mut c::tcp_pcb_listen) {
     #[cfg(any(lwip_callback_api, tcp_listen_backlog))]
     find_in_any(core, 3, |pcb| {
-        if pcb.listener().is_some_and(|own| core::ptr::eq(own.as_ptr(), listener)) {
+        if pcb.came_in_by(listener) {
             cm::on_listener_closed(pcb);
         }
         false
@@ -403,7 +390,7 @@ pub(crate) fn retry_close(core: &mut Core, id: PcbId) {
 }
 
 fn retry_closes(core: &mut Core) {
-    let mut next = core.first(List::Active).map(Pcb::id);
+    let mut next = core.first_id(List::Active);
     while let Some(id) = next {
         retry_close(core, id);
         next = core.get(id).and_then(Pcb::following_id);
@@ -559,7 +546,7 @@ pub(crate) fn wake_writers(core: &mut Core) {
         return;
     }
     core.set_memory_wanted(false);
-    let mut next = core.first(List::Active).map(Pcb::id);
+    let mut next = core.first_id(List::Active);
     while let Some(id) = next {
         let Some(pcb) = core.get(id) else { return };
         core.set_active_pcbs_changed(0);

@@ -55,11 +55,16 @@ impl OptionSet {
 
     /// Octets that they take, with those of the application's hook.
     pub(crate) fn len(self, pcb: Option<Pcb<'_>>) -> u16 {
-        let mut len = 0;
-        for (option, octets) in [(Self::MSS, 4), (Self::TS, 12), (Self::WND_SCALE, 4), (Self::SACK_PERM, 4)] {
-            if self.0 & option != 0 {
-                len += octets;
-            }
+        let octets = |option: u8, octets| if self.0 & option != 0 { octets } else { 0 };
+        let mut len = octets(Self::MSS, 4);
+        if cfg!(lwip_tcp_timestamps) {
+            len += octets(Self::TS, 12);
+        }
+        if cfg!(lwip_wnd_scale) {
+            len += octets(Self::WND_SCALE, 4);
+        }
+        if cfg!(lwip_tcp_sack_out) {
+            len += octets(Self::SACK_PERM, 4);
         }
         hooks::option_length(pcb, len).into()
     }
@@ -73,6 +78,7 @@ impl OptionSet {
         if self.0 & Self::WND_SCALE != 0 {
             writer.word(word::window_scale(config::TCP_RCV_SCALE as u8));
         }
+        #[cfg(lwip_tcp_sack_out)]
         if self.0 & Self::SACK_PERM != 0 {
             writer.word(word::SACK_PERM);
         }
@@ -213,7 +219,7 @@ fn choose_local_ip(pcb: Pcb<'_>, netif: Netif) -> Result {
 /// interface does not take stays where it was.
 fn send_queued(core: &mut Core, id: PcbId, netif: Netif, window: crate::ffi::Wnd) -> Result {
     // Every round takes a segment off the queue. A driver that loops packets back at once may add some: hence the bound.
-    for _ in 0..=u16::MAX {
+    for _ in 0..u32::from(u16::MAX) {
         let pcb = core.get(id).ok_or(Error::CONN)?;
         #[cfg(path_mtu)]
         crate::segmentation::fit_front(pcb);
@@ -297,10 +303,12 @@ fn finish_header(pcb: Pcb<'_>, seg: &mut SegBox, netif: Netif) {
         segment.set_flags(segment.flags().without(Flags::ECE | Flags::CWR) | flags);
     }
     let options = OptionSet(seg.seg().options());
-    let mut writer = WordWriter::new(seg.options_mut());
-    options.write(pcb, netif, &mut writer);
-    let left = writer.into_rest().len();
-    add_hooked_options(pcb, seg, left);
+    if options.0 != 0 || cfg!(hook_tcp_out_add_tcpopts) {
+        let mut writer = WordWriter::new(seg.options_mut());
+        options.write(pcb, netif, &mut writer);
+        let left = writer.into_rest().len();
+        add_hooked_options(pcb, seg, left);
+    }
     #[cfg(tcp_checksum_on_copy)]
     let checksum = ip::checksum_with_data(
         &seg.pbuf(),
@@ -342,7 +350,18 @@ fn add_hooked_options(pcb: Pcb<'_>, seg: &mut SegBox, left: usize) {
     }
 }
 
-/// A segment of our own making that is not queued: an ACK, a probe, a reset.
+/// What a connection sends beside its queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Special {
+    /// An ACK without data, with the SACK blocks that there are.
+    Ack,
+    /// A keep-alive probe.
+    KeepAlive,
+    /// A probe into a closed window.
+    WindowProbe,
+}
+
+/// A segment of our own making that is not queued.
 struct Control {
     header: Header,
     options: OptionSet,
@@ -352,12 +371,13 @@ struct Control {
 
 impl Control {
     /// A segment of `pcb` with the present acknowledgment and window.
-    fn of(pcb: Pcb<'_>, seq: SeqNum) -> Self {
-        Self {
+    #[inline]
+    fn of(pcb: Pcb<'_>, special: Special) -> Self {
+        let mut control = Self {
             header: Header {
                 src: pcb.local_port(),
                 dst: pcb.remote_port(),
-                seq,
+                seq: pcb.snd_nxt(),
                 ack: pcb.rcv_nxt(),
                 len: HEADER_LEN,
                 #[cfg(not(ecn))]
@@ -367,9 +387,22 @@ impl Control {
                 wnd: flow_control::window_field(pcb, false),
             },
             options: OptionSet::of_connection(pcb),
-            sacks: false,
+            sacks: special == Special::Ack,
             data: None,
+        };
+        if special == Special::KeepAlive {
+            // RFC 9293 3.8.4: it lies before the window, so that a living peer answers.
+            control.header.seq = control.header.seq - 1;
         }
+        if let (Special::WindowProbe, Some(front)) = (special, rod::front(pcb)) {
+            control.header.seq = front.seq;
+            if front.len == 0 && front.flags.has(Flags::FIN) {
+                control.header.flags = Flags::ACK | Flags::FIN;
+            } else {
+                control.data = Some(rod::first_octet(pcb));
+            }
+        }
+        control
     }
 
     /// A reset. Its window is as large as ours may be.
@@ -434,19 +467,22 @@ fn write_blocks(pcb: Pcb<'_>, blocks: u8, writer: &mut WordWriter<'_>) {
     let _ = (pcb, blocks, writer);
 }
 
-/// Makes a control segment of a connection and sends it: ERR_MEM without memory (ERR_BUF if it is an ACK), ERR_RTE without a
-/// route.
-fn send_control(core: &mut Core, id: PcbId, mut control: Control) -> Result {
+/// Out of line, so that what is needed to build it is off the stack when it is sent.
+#[inline(never)]
+fn build_special(pcb: Pcb<'_>, special: Special) -> Option<Pbuf> {
+    Control::of(pcb, special).build(Some(pcb))
+}
+
+/// Makes such a segment and sends it: ERR_MEM without memory (ERR_BUF if it is an ACK), ERR_RTE without a route.
+fn send_special(core: &mut Core, id: PcbId, special: Special) -> Result {
     let pcb = core.get(id).ok_or(Error::CONN)?;
-    let no_memory = if control.sacks { Error::BUF } else { Error::MEM };
-    let p = control.build(Some(pcb)).ok_or(no_memory)?;
+    let no_memory = if special == Special::Ack { Error::BUF } else { Error::MEM };
+    let p = build_special(pcb, special).ok_or(no_memory)?;
     let netif = route(pcb).ok_or(Error::RTE)?;
-    if !control.header.flags.has(Flags::RST) {
-        flow_control::on_window_sent(pcb);
-        rod::on_ack_built(pcb);
-    }
-    if control.data.is_some() || control.header.flags.has(Flags::FIN) {
-        rod::on_probe(pcb, control.header.seq);
+    flow_control::on_window_sent(pcb);
+    rod::on_ack_built(pcb);
+    if let (Special::WindowProbe, Some(front)) = (special, rod::front(pcb)) {
+        rod::on_probe(pcb, front.seq);
     }
     let route = Route::of(pcb, netif);
     core.transmit(p, &route)
@@ -455,9 +491,7 @@ fn send_control(core: &mut Core, id: PcbId, mut control: Control) -> Result {
 /// tcp_send_empty_ack: an ACK without data, with the SACK blocks that there are. ERR_BUF without memory. If it cannot be
 /// sent, the timer tries again.
 pub(crate) fn send_empty_ack(core: &mut Core, id: PcbId) -> Result {
-    let pcb = core.get(id).ok_or(Error::CONN)?;
-    let control = Control { sacks: true, ..Control::of(pcb, pcb.snd_nxt()) };
-    let result = send_control(core, id, control);
+    let result = send_special(core, id, Special::Ack);
     if let Some(pcb) = core.get(id) {
         if result.is_ok() { rod::on_ack_sent(pcb) } else { rod::on_ack_failed(pcb) }
     }
@@ -468,30 +502,27 @@ pub(crate) fn send_empty_ack(core: &mut Core, id: PcbId) -> Result {
 
 /// tcp_keepalive: a probe with the sequence number before SND.NXT, to which a living peer answers (RFC 9293 3.8.4).
 pub(crate) fn send_keep_alive(core: &mut Core, id: PcbId) -> Result {
-    let pcb = core.get(id).ok_or(Error::CONN)?;
-    let control = Control::of(pcb, pcb.snd_nxt() - 1);
-    send_control(core, id, control)
+    send_special(core, id, Special::KeepAlive)
 }
 
 /// tcp_zero_window_probe: one octet of the first unsent segment, or its FIN, beyond the window (RFC 9293 3.8.6.1).
 pub(crate) fn send_window_probe(core: &mut Core, id: PcbId) -> Result {
     let pcb = core.get(id).ok_or(Error::CONN)?;
-    let Some(front) = rod::front(pcb) else { return Ok(()) };
-    flow_control::on_probe(pcb);
-    let mut control = Control::of(pcb, front.seq);
-    if front.len == 0 && front.flags.has(Flags::FIN) {
-        control.header.flags = Flags::ACK | Flags::FIN;
-    } else {
-        control.data = Some(rod::first_octet(pcb));
+    if pcb.unsent_is_empty() {
+        return Ok(());
     }
-    send_control(core, id, control)
+    flow_control::on_probe(pcb);
+    send_special(core, id, Special::WindowProbe)
 }
 
 /// Tells the peer of a connection that it is over. What cannot be sent is lost: resets are not repeated.
 pub(crate) fn reset_peer(core: &mut Core, id: PcbId) {
-    if let Some(pcb) = core.get(id) {
-        let control = Control::reset(pcb.snd_nxt(), pcb.rcv_nxt(), pcb.local_port(), pcb.remote_port());
-        send_control(core, id, control).ok();
+    let prepared = core.get(id).and_then(|pcb| {
+        let reset = Reset { seq: pcb.snd_nxt(), ack: pcb.rcv_nxt(), tuple: Tuple::of(pcb) };
+        reset.prepare(Some(pcb), None)
+    });
+    if let Some((p, route)) = prepared {
+        core.transmit(p, &route).ok();
     }
 }
 

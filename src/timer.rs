@@ -33,7 +33,7 @@ pub(crate) fn both(core: &mut Core) {
 fn visit_active(core: &mut Core, visit: fn(&mut Core, PcbId)) {
     let round = core.timer_round().wrapping_add(1);
     core.set_timer_round(round);
-    let mut next = core.first(List::Active).map(Pcb::id);
+    let mut next = core.first_id(List::Active);
     while let Some(id) = next {
         core.set_active_pcbs_changed(0);
         if core.get(id).is_some_and(|pcb| !cm::on_timer_round(pcb, round)) {
@@ -41,7 +41,7 @@ fn visit_active(core: &mut Core, visit: fn(&mut Core, PcbId)) {
         }
         next = match core.get(id) {
             Some(pcb) if core.active_pcbs_changed() == 0 => pcb.following_id(),
-            _ => core.first(List::Active).map(Pcb::id),
+            _ => core.first_id(List::Active),
         };
     }
 }
@@ -50,7 +50,13 @@ fn visit_active(core: &mut Core, visit: fn(&mut Core, PcbId)) {
 pub(crate) fn slow(core: &mut Core) {
     core.set_ticks(core.ticks().wrapping_add(1));
     visit_active(core, slow_visit);
-    let mut next = core.first(List::TimeWait).map(Pcb::id);
+    end_time_wait(core);
+}
+
+/// 2MSL after the last segment TIME-WAIT is over (RFC 9293 3.6.1).
+#[inline(never)]
+fn end_time_wait(core: &mut Core) {
+    let mut next = core.first_id(List::TimeWait);
     while let Some(pcb) = next.and_then(|id| core.get(id)) {
         let (id, over) = (pcb.id(), cm::state_timed_out(pcb, core.ticks()));
         next = pcb.following_id();
@@ -196,7 +202,7 @@ pub(crate) fn fast(core: &mut Core) {
     #[cfg(fine_timers)]
     fine::on_fast_timer(core);
     visit_active(core, fast_visit);
-    let mut next = core.first(List::TimeWait).map(Pcb::id);
+    let mut next = core.first_id(List::TimeWait);
     while let Some(pcb) = next.and_then(|id| core.get(id)) {
         let id = pcb.id();
         next = pcb.following_id();

@@ -71,13 +71,8 @@ impl List {
 
     /// Where its head is.
     pub(crate) fn head(self) -> *mut *mut tcp_pcb {
-        match self {
-            // SAFETY: the address of a union's field; nothing is read.
-            Self::Listen => unsafe { &raw mut tcp_listen_pcbs.pcbs },
-            Self::Bound => &raw mut tcp_bound_pcbs,
-            Self::Active => &raw mut tcp_active_pcbs,
-            Self::TimeWait => &raw mut tcp_tw_pcbs,
-        }
+        // SAFETY: in bounds: the discriminants are 0 to 3, in lwIP's order.
+        unsafe { *tcp_pcb_lists.0.get_unchecked(self as usize) }
     }
 }
 

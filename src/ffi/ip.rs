@@ -405,6 +405,7 @@ impl Core {
     ///
     /// A driver may hand a packet in at once, and with it call tcp_input, callbacks and all: hence `&mut self`, which
     /// ends every handle to a PCB.
+    #[inline(always)]
     pub(crate) fn ip_output(&mut self, p: &Pbuf, route: &Route) -> Result {
         let Route { src, dst, netif, pcb, .. } = *route;
         #[cfg(ecn)]

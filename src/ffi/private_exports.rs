@@ -10,7 +10,7 @@ use super::pbuf::Pbuf;
 use super::{Error, to_err_t};
 use crate::components::{flow_control, rod};
 use crate::output::{self, Reset};
-use crate::pcb::{Core, Pcb, PcbId, SegBox, Tuple};
+use crate::pcb::{Core, Pcb, PcbId, SegBox, Tuple, free_chain};
 use crate::wire::{Flags, SeqNum};
 use crate::{api, input, segmentation, timer};
 
@@ -180,13 +180,8 @@ extern "C" fn tcp_pcb_remove(list: *mut *mut c::tcp_pcb, pcb: *mut c::tcp_pcb) {
 /// Frees a chain of segments, with a reference to the pbufs of each; NULL is none.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tcp_segs_free(seg: *mut c::tcp_seg) {
-    let mut next = seg;
     // SAFETY: segments of the caller, linked and null-terminated.
-    while let Some(seg) = unsafe { SegBox::from_raw(next) } {
-        // SAFETY: as above.
-        next = unsafe { (&raw const (*next).next).read_unaligned() };
-        drop(seg);
-    }
+    unsafe { free_chain(seg) };
 }
 
 /// Frees a segment, with its reference to its pbufs; NULL is none.

@@ -436,7 +436,7 @@ impl Booleans {
     const NEW: Self = Self(0);
 
     #[inline]
-    fn get(self, bit: usize) -> u8 {
+    fn get(&self, bit: usize) -> u8 {
         self.0 >> bit & 1
     }
 
@@ -451,7 +451,7 @@ impl Booleans {
     const NEW: Self = Self([0; 3]);
 
     #[inline]
-    fn get(self, place: usize) -> u8 {
+    fn get(&self, place: usize) -> u8 {
         self.0.get(place).copied().unwrap_or_default()
     }
 
@@ -471,8 +471,8 @@ macro_rules! booleans {
             $(#[$meta])*
             #[inline]
             pub(crate) fn $field(self) -> u8 {
-                // SAFETY: (live): its entry is in the table; (lock)
-                unsafe { (&raw const (*self.entry.as_ptr()).beside.booleans).read() }.get($bit)
+                // SAFETY: (live): its entry is in the table; (lock), and nobody is called while the reference lives.
+                unsafe { &(*self.entry.as_ptr()).beside.booleans }.get($bit)
             }
         }
         #[cfg $cfg]
@@ -833,6 +833,14 @@ impl<'c> Pcb<'c> {
         self.core().find_listener(listener)
     }
 
+    /// It came in by the listener at this address.
+    #[cfg(any(lwip_callback_api, tcp_listen_backlog))]
+    pub(crate) fn came_in_by(self, listener: *const c::tcp_pcb_listen) -> bool {
+        // SAFETY: (live), (lock)
+        let own = unsafe { load(&raw const (*self.ptr.as_ptr()).listener) };
+        core::ptr::eq(own, listener)
+    }
+
     /// An external argument (tcp_ext_arg_set); `id` is in range.
     #[cfg(lwip_tcp_pcb_ext_args)]
     pub(crate) fn ext_arg(self, id: u8) -> Option<c::tcp_pcb_ext_args> {
@@ -964,7 +972,8 @@ impl<'c> Pcb<'c> {
     }
 
     /// Its name, if there is one.
+    #[inline]
     pub(crate) fn following_id(self) -> Option<PcbId> {
-        self.following().map(Pcb::id)
+        self.core().find_id(self.next())
     }
 }

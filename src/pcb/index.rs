@@ -141,11 +141,10 @@ pub(super) fn on_change(list: List, old: *mut tcp_pcb, new: *mut tcp_pcb) {
 /// A PCB is freed: should C have taken it off a list that started with it, the next PCB may be given the same place in memory,
 /// and is not the one that was seen.
 pub(super) fn forget(ptr: *mut tcp_pcb) {
-    for list in [List::Active, List::TimeWait] {
-        // SAFETY: under (lock).
-        if let Some(seen) = seen(list).filter(|seen| unsafe { core::ptr::eq(**seen, ptr) }) {
-            // SAFETY: under (lock).
-            unsafe { *seen = core::ptr::dangling_mut() };
+    // SAFETY: under (lock); nobody is called while the reference lives.
+    for seen in unsafe { &mut *(&raw mut SEEN) } {
+        if core::ptr::eq(*seen, ptr) {
+            *seen = core::ptr::dangling_mut();
         }
     }
 }

@@ -200,8 +200,9 @@ impl Core {
     ///
     /// The destroy callbacks of external arguments run first, hence `&mut self`.
     pub(crate) fn free_listener(&mut self, ptr: *mut c::tcp_pcb_listen) {
-        let Some(listener) = self.find_listener(ptr) else { return };
-        self.unregister_listener(listener);
+        if !self.unregister_listener(ptr) {
+            return;
+        }
         #[cfg(lwip_tcp_pcb_ext_args)]
         {
             // SAFETY: a listener that was listed until just now.

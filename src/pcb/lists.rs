@@ -1,6 +1,6 @@
 //! lwIP's PCB lists: real lists, linked through `next`, that C reads.
 
-use super::{Core, List, Listener, Pcb, index, load, store};
+use super::{Core, List, Listener, Pcb, PcbId, index, load, store};
 use crate::ffi::bindings::{tcp_pcb, tcp_pcb_listen};
 
 impl Core {
@@ -64,6 +64,13 @@ impl Core {
         self.find(unsafe { *list.head() })
     }
 
+    /// Its name.
+    #[inline]
+    pub(crate) fn first_id(&self, list: List) -> Option<PcbId> {
+        // SAFETY: under (lock).
+        self.find_id(unsafe { *list.head() })
+    }
+
     /// The first PCB of a list, other than that of listeners, that is the one.
     pub(crate) fn find_in<'c>(&'c self, list: List, mut is_it: impl FnMut(Pcb<'c>) -> bool) -> Option<Pcb<'c>> {
         let mut next = self.first(list);
@@ -106,18 +113,22 @@ impl Core {
         self.timer_needed();
     }
 
-    /// Takes a listener off its list.
-    pub(super) fn unregister_listener(&self, listener: Listener<'_>) {
-        // SAFETY: as in `unregister`.
+    /// Takes a listener off its list; false if there is none at this address.
+    pub(super) fn unregister_listener(&self, listener: *const tcp_pcb_listen) -> bool {
+        // SAFETY: as in `unregister`: the list links living listeners only.
         unsafe {
             let mut link = List::Listen.head().cast::<*mut tcp_pcb_listen>();
-            while !load(link).is_null() {
+            loop {
                 let current = load(link);
-                if current == listener.as_ptr() {
-                    store(link, load(&raw const (*current).next));
-                    break;
+                if current.is_null() {
+                    return false;
                 }
-                link = &raw mut (*current).next;
+                let next = &raw mut (*current).next;
+                if core::ptr::eq(current, listener) {
+                    store(link, load(next));
+                    return true;
+                }
+                link = next;
             }
         }
     }
@@ -127,7 +138,7 @@ impl Core {
         // SAFETY: under (lock).
         let is_first = unsafe { core::ptr::eq(*List::Listen.head().cast::<*mut tcp_pcb_listen>(), listener.as_ptr()) };
         if !is_first {
-            self.unregister_listener(listener);
+            self.unregister_listener(listener.as_ptr());
             // SAFETY: as in `register_listener`.
             unsafe {
                 let head = List::Listen.head();

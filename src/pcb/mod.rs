@@ -48,7 +48,7 @@ pub(crate) use queue::{Chain, SegQueue};
 pub(crate) use queue::{Pick, Walk, transfer};
 #[cfg(sack_recovery)]
 pub(crate) use segment::Mark;
-pub(crate) use segment::{Seg, SegBox};
+pub(crate) use segment::{Seg, SegBox, free_chain};
 
 use crate::ffi::bindings::{tcp_pcb, tcp_state};
 pub(crate) use crate::ffi::globals::List;
@@ -82,6 +82,12 @@ impl Core {
     pub(crate) fn find(&self, ptr: *const tcp_pcb) -> Option<Pcb<'_>> {
         let entry = table::entry_at(ptr)?;
         NonNull::new(ptr.cast_mut()).map(|ptr| self.handle(ptr, entry))
+    }
+
+    /// Its name.
+    #[inline(never)]
+    pub(crate) fn find_id(&self, ptr: *const tcp_pcb) -> Option<PcbId> {
+        self.find(ptr).map(Pcb::id)
     }
 
     /// # Safety

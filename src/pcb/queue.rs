@@ -1,6 +1,7 @@
 //! Queues of segments: lwIP's singly linked lists, with the pointers hidden.
 
 use super::fields::Own;
+use super::segment::free_chain;
 use super::{Pcb, Seg, SegBox, load, store};
 use crate::components::rod::Owner as Rod;
 use crate::ffi::bindings::tcp_seg;
@@ -193,7 +194,14 @@ impl SegQueue<'_> {
 
     /// Frees all.
     pub(crate) fn clear(&mut self) {
-        while self.pop_front().is_some() {}
+        #[cfg(sack_recovery)]
+        self.on_removed(core::ptr::null_mut());
+        // SAFETY: (queue), (lock): all segments leave the queue, and are ours then.
+        unsafe {
+            let first = load(self.head);
+            store(self.head, core::ptr::null_mut());
+            free_chain(first);
+        }
     }
 }
 
@@ -246,8 +254,14 @@ impl Cursor<'_> {
 
     /// Frees everything from here on.
     #[cfg(tcp_queue_ooseq)]
+    #[inline]
     pub(crate) fn truncate(&mut self) {
-        while self.remove().is_some() {}
+        // SAFETY: as in `current`; the segments leave the queue, and are ours then.
+        unsafe {
+            let first = load(self.link);
+            store(self.link, core::ptr::null_mut());
+            free_chain(first);
+        }
     }
 }
 
@@ -347,12 +361,10 @@ pub(crate) struct Chain {
 }
 
 impl Drop for Chain {
+    #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: (queue): the segments are ours alone, linked and null-terminated.
-        while let Some(seg) = unsafe { SegBox::from_raw(self.head) } {
-            // SAFETY: as above.
-            self.head = unsafe { load(&raw const (*seg.seg().as_ptr()).next) };
-        }
+        unsafe { free_chain(self.head) };
     }
 }
 

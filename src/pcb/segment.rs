@@ -93,25 +93,31 @@ impl Seg<'_> {
         self.received_seq() + u32::from(self.len())
     }
 
+    /// Where the octet of the header with the control bits is.
+    fn flags_octet(self) -> *mut u8 {
+        // SAFETY: (queue): inside the header; the field is in network byte order, the control bits are its second octet.
+        unsafe { (&raw mut (*self.header())._hdrlen_rsvd_flags).cast::<u8>().add(1) }
+    }
+
     /// Control bits.
     pub(crate) fn flags(self) -> Flags {
         // SAFETY: (queue)
-        Flags::from_bits(u16::from_be(unsafe { (*self.header())._hdrlen_rsvd_flags }) as u8)
+        Flags::from_bits(unsafe { self.flags_octet().read() })
     }
 
     /// Replaces the control bits.
     pub(crate) fn set_flags(self, flags: Flags) {
+        const OTHERS: u8 = !Flags::from_bits(0xff).bits();
+        let octet = self.flags_octet();
         // SAFETY: (queue)
-        unsafe {
-            let header = self.header();
-            let kept = u16::from_be((*header)._hdrlen_rsvd_flags) & !u16::from(Flags::from_bits(0xff).bits());
-            (*header)._hdrlen_rsvd_flags = (kept | u16::from(flags.bits())).to_be();
-        }
+        unsafe { octet.write(octet.read() & OTHERS | flags.bits()) };
     }
 
     /// Adds control bits.
     pub(crate) fn add_flags(self, flags: Flags) {
-        self.set_flags(self.flags() | flags);
+        let octet = self.flags_octet();
+        // SAFETY: (queue)
+        unsafe { octet.write(octet.read() | flags.bits()) };
     }
 
     /// Which options it has (TF_SEG_OPTS_x).
@@ -310,13 +316,41 @@ impl Seg<'_> {
 pub(crate) struct SegBox(Seg<'static>);
 
 impl Drop for SegBox {
+    /// Inlined, so that a segment that is dropped somewhere need not lie in memory everywhere.
+    #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: (queue): we own the segment and with it one reference to its pbufs.
+        unsafe { free(self.0.as_ptr()) };
+    }
+}
+
+/// Gives a segment and its pbufs back to lwIP.
+///
+/// # Safety
+/// The caller owns the segment, and gives it up (queue).
+#[inline(never)]
+unsafe fn free(seg: *mut c::tcp_seg) {
+    // SAFETY: the caller's.
+    unsafe {
+        drop(Pbuf::from_raw(get!(seg, p)));
+        c::memp_free(c::memp_t_MEMP_TCP_SEG, seg.cast());
+    }
+    crate::ffi::globals::note_memory_returned();
+}
+
+/// The same for a whole chain of them, linked and null-terminated.
+///
+/// # Safety
+/// As for [`free`].
+#[inline(never)]
+pub(crate) unsafe fn free_chain(mut seg: *mut c::tcp_seg) {
+    while !seg.is_null() {
+        // SAFETY: the caller's.
         unsafe {
-            drop(Pbuf::from_raw(self.0.p()));
-            c::memp_free(c::memp_t_MEMP_TCP_SEG, self.0.as_ptr().cast());
+            let next = get!(seg, next);
+            free(seg);
+            seg = next;
         }
-        crate::ffi::globals::note_memory_returned();
     }
 }
 
@@ -428,18 +462,18 @@ impl SegBox {
 
     /// Octets of header and options.
     pub(crate) fn header_len(&self) -> u16 {
-        // SAFETY: (queue)
-        (u16::from_be(unsafe { (*self.0.header())._hdrlen_rsvd_flags }) >> 12) * 4
+        // SAFETY: (queue): the first octet of the field, in network byte order, has the length in words in its upper half.
+        let octet = unsafe { (&raw const (*self.0.header())._hdrlen_rsvd_flags).cast::<u8>().read() };
+        u16::from(octet >> 4) * 4
     }
 
     /// The option area. The payload starts at the header: [`rewind`](Self::rewind).
     pub(crate) fn options_mut(&mut self) -> &mut [u8] {
-        let len = self.header_len().saturating_sub(HEADER_LEN);
-        // SAFETY: (queue): header and options lie in the first pbuf, `len` octets of it at most.
+        // SAFETY: (queue): header and options lie in the first pbuf, no further than that reaches.
         unsafe {
-            let room = get!(self.0.p(), len).saturating_sub(HEADER_LEN);
+            let len = self.header_len().min(get!(self.0.p(), len)).saturating_sub(HEADER_LEN);
             let area = self.0.header().cast::<u8>().add(usize::from(HEADER_LEN));
-            core::slice::from_raw_parts_mut(area, usize::from(len.min(room)))
+            core::slice::from_raw_parts_mut(area, usize::from(len))
         }
     }
 

@@ -229,13 +229,14 @@ pub(crate) fn on_segment_sent(pcb: Pcb<'_>, seg: SegBox) {
         rod.clear(Bit::ACK_DELAY | Bit::ACK_NOW);
     }
     seg.seg().set_oversize_left(0);
-    let end = seg.seg().end();
+    let len = seg.seg().seq_len();
+    let end = seg.seg().seq() + len;
     #[cfg(sack_recovery)]
     let next = pcb.snd_nxt();
     if pcb.snd_nxt().lt(end) {
         rod.set_snd_nxt(end);
     }
-    if seg.seg().seq_len() > 0 {
+    if len > 0 {
         #[cfg(sack_recovery)]
         super::recovery::on_sent(pcb, seg.seg(), next);
         rod.unacked().insert(seg);
@@ -250,7 +251,7 @@ pub(crate) fn on_segment_sent(pcb: Pcb<'_>, seg: SegBox) {
 
 /// A zero-window probe of one sequence number goes out.
 pub(crate) fn on_probe(pcb: Pcb<'_>, seq: SeqNum) {
-    if pcb.snd_nxt().lt(seq + 1) {
+    if pcb.snd_nxt().le(seq) {
         own(pcb).set_snd_nxt(seq + 1);
     }
 }
