@@ -25,17 +25,16 @@ const MAX_QUEUE: u32 = if config::TCP_SND_QUEUELEN < 0xfffc { config::TCP_SND_QU
 /// What tcp_write is going to do, allocated and filled, but not done yet: until everything is there, the connection is
 /// as it was, so that a failure has no effect.
 struct Plan {
-    /// Octets that fill the room behind the last segment.
-    fill: AppData,
-    /// Octets of the application's memory that go on where the last pbuf ends,
-    extend: AppData,
-    /// or one more pbuf, for the last segment.
+    /// How many octets go on where the last segment ends.
+    grow: u16,
+    /// One more pbuf, for the last segment.
     append: Option<(Pbuf, Checksum)>,
-    /// New segments,
+    /// How many octets that is together.
+    done: u16,
+    /// New segments.
     chain: Chain,
-    /// and what is in them.
-    octets: u32,
-    pbufs: u16,
+    /// The pbufs of the queue, with these.
+    queued: u16,
     /// Room that will be left behind the last segment.
     oversize: u16,
     /// The last segment, or the first of the new ones, is larger than the others: it probes the path.
@@ -84,11 +83,8 @@ pub(crate) fn write(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> Result {
         }
     };
     rod::set_wants_memory(pcb, false);
-    carry_out(pcb, plan);
+    carry_out(pcb, plan, data, flags);
     flow_control::on_send_buffer_used(pcb, len);
-    if !flags.more {
-        rod::push_last(pcb);
-    }
     debug(Event::SendQueue, pcb.snd_queuelen().into(), pcb.snd_buf().into());
     Ok(())
 }
@@ -135,129 +131,128 @@ fn plan(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> core::result::Result<
     let options = OptionSet::of_connection(pcb);
     let option_len = options.len(Some(pcb));
     let size = segment_size(pcb, option_len).max(option_len + 1);
-    let (nothing, _) = data.split(0);
-    let octets = u32::from(data.len());
     let mut plan = Plan {
-        fill: nothing,
-        extend: nothing,
+        grow: 0,
         append: None,
+        done: 0,
         chain: Chain::new(),
-        octets,
-        pbufs: 0,
+        queued: pcb.snd_queuelen(),
         oversize: 0,
         #[cfg(path_mtu)]
         probes: false,
     };
-    let mut left = data;
     // One segment more than any other may grow larger than they are, if it is time to probe the path.
     let last = rod::last_unsent(pcb);
     let mut most = size.max(path_probe(pcb, last.as_ref(), size));
     if let Some(last) = last {
-        left = plan_last(pcb, &mut plan, &last, most, data, flags).ok_or(Shortage::Memory)?;
-        let grown = u32::from(last.len) + u32::from(data.len().saturating_sub(left.len()));
-        most = plan.next(grown + u32::from(option_len), most, size);
+        plan_last(pcb, &mut plan, last, most, data, flags).ok_or(Shortage::Memory)?;
+        most = plan.next(u32::from(last.len) + u32::from(plan.done) + u32::from(option_len), most, size);
     }
-    plan.octets = left.len().into();
-    let mut seq = pcb.snd_lbb() + (octets - plan.octets);
-    while left.len() > 0 {
-        let (piece, rest) = left.split(most - option_len);
-        let (new, oversize) = new_segment(pcb, &plan, piece, seq, options, most, flags).ok_or(Shortage::Memory)?;
-        most = plan.next(u32::from(piece.len()) + u32::from(option_len), most, size);
-        plan.oversize = oversize;
-        plan.pbufs = plan.pbufs.saturating_add(new.seg().clen());
-        if queued_pbufs(pcb, &plan) > MAX_QUEUE {
+    while plan.done < data.len() {
+        // What is copied lies in one pbuf with the headers, what is referred to in one behind them.
+        plan.queued += if flags.copy { 1 } else { 2 };
+        if u32::from(plan.queued) > MAX_QUEUE {
             return Err(Shortage::Queue);
         }
-        plan.chain.push_back(new);
-        seq += u32::from(piece.len());
-        left = rest;
+        let (piece, _) = data.behind(plan.done).split(most - option_len);
+        let first = plan.chain.is_empty();
+        let (p, oversize, sum) = pbuf_of(pcb, piece, option_len, most, first, flags).ok_or(Shortage::Memory)?;
+        let seq = pcb.snd_lbb() + u32::from(plan.done);
+        plan.chain.push_back(new_segment(pcb, Some(p), seq, Flags::NONE, options, sum).ok_or(Shortage::Memory)?);
+        most = plan.next(u32::from(piece.len()) + u32::from(option_len), most, size);
+        plan.oversize = oversize;
+        plan.done += piece.len();
     }
     Ok(plan)
 }
 
-fn queued_pbufs(pcb: Pcb<'_>, plan: &Plan) -> u32 {
-    u32::from(pcb.snd_queuelen()) + u32::from(plan.pbufs) + u32::from(plan.append.is_some())
-}
-
-/// How much of `data` the last unsent segment takes; the rest comes back.
+/// What of `data` the last unsent segment takes, which may be as long as `size`.
 fn plan_last(
     pcb: Pcb<'_>,
     plan: &mut Plan,
-    last: &rod::LastUnsent,
+    last: rod::LastUnsent,
     size: u16,
     data: AppData,
     flags: WriteFlags,
-) -> Option<AppData> {
+) -> Option<()> {
     let space = size.saturating_sub(last.len.saturating_add(OptionSet(last.options).len(Some(pcb))));
     let oversize = rod::oversize(pcb);
     let (fill, left) = data.split(space.min(oversize));
-    plan.fill = fill;
+    plan.grow = fill.len();
+    plan.done = fill.len();
     plan.oversize = oversize - fill.len();
-    let space = space - fill.len();
-    if cfg!(lwip_netif_tx_single_pbuf) || left.len() == 0 || space == 0 || last.len == 0 {
-        return Some(left);
+    let (piece, _) = left.split(space - fill.len());
+    if cfg!(lwip_netif_tx_single_pbuf) || piece.len() == 0 || last.len == 0 {
+        return Some(());
     }
-    let (piece, left) = left.split(space);
+    plan.done += piece.len();
     if flags.copy {
-        let (mut p, oversize) = copy_pbuf(pcb, Layer::Raw, piece.len(), space, true, flags)?;
+        let (mut p, oversize) = copy_pbuf(pcb, Layer::Raw, piece.len(), space - fill.len(), true, flags)?;
         let sum = piece.copy_to(p.first_mut());
         plan.append = Some((p, sum));
         plan.oversize = oversize;
-    } else if fill.len() == 0 && last.reference_end.is_some_and(|end| piece.starts_at(end)) {
-        plan.extend = piece;
+    } else if fill.len() == 0 && rod::is_continued_by(pcb, piece) {
+        plan.grow = piece.len();
+        return Some(());
     } else {
         plan.append = Some((Pbuf::reference(Layer::Raw, piece)?, piece.sum()));
         plan.oversize = 0;
     }
-    Some(left)
+    plan.queued += 1;
+    Some(())
 }
 
-fn carry_out(pcb: Pcb<'_>, plan: Plan) {
+fn carry_out(pcb: Pcb<'_>, plan: Plan, data: AppData, flags: WriteFlags) {
     #[cfg(path_mtu)]
     if plan.probes {
         cm::pmtu::on_probe_queued(pcb);
     }
-    let Plan { fill, extend, append, chain, octets, pbufs, oversize, .. } = plan;
-    if fill.len() > 0 {
-        rod::extend_last_by_copy(pcb, fill);
-    }
-    if extend.len() > 0 {
-        rod::extend_last_by_reference(pcb, extend);
-    }
-    if let Some((p, sum)) = append {
-        rod::append_to_last(pcb, p, sum);
-    }
-    if !chain.is_empty() {
-        rod::forget_oversize(pcb);
-        rod::enqueue_chain(pcb, chain, octets, pbufs);
-    }
-    rod::on_data_queued(pcb, oversize);
+    let Plan { grow, append, chain, queued, oversize, .. } = plan;
+    let new = rod::NewData { data, grow, append, chain, queued, oversize, push: !flags.more };
+    rod::on_data_queued(pcb, new);
 }
 
-/// A segment of `data`, and the room left behind them.
-fn new_segment(
+/// A pbuf, or two, of data and room for options, and the room left behind them.
+fn pbuf_of(
     pcb: Pcb<'_>,
-    plan: &Plan,
     data: AppData,
-    seq: SeqNum,
-    options: OptionSet,
+    option_len: u16,
     size: u16,
+    first: bool,
     flags: WriteFlags,
-) -> Option<(SegBox, u16)> {
-    let option_len = options.len(Some(pcb));
-    let (p, oversize, sum) = if flags.copy {
-        let first = plan.chain.is_empty();
+) -> Option<(Pbuf, u16, Checksum)> {
+    if flags.copy {
         let (mut p, oversize) = copy_pbuf(pcb, Layer::Transport, data.len() + option_len, size, first, flags)?;
         let sum = data.copy_to(p.first_mut().get_mut(usize::from(option_len)..)?);
-        (p, oversize, sum)
+        Some((p, oversize, sum))
     } else {
         let referring = Pbuf::reference(Layer::Transport, data)?;
         let mut p = Pbuf::alloc(Layer::Transport, option_len)?;
         p.cat(referring);
-        (p, 0, data.sum())
+        Some((p, 0, data.sum()))
+    }
+}
+
+/// A segment of what `p` holds, options and data, if there was memory for that.
+#[inline(never)]
+fn new_segment(
+    pcb: Pcb<'_>,
+    p: Option<Pbuf>,
+    seq: SeqNum,
+    flags: Flags,
+    options: OptionSet,
+    sum: Checksum,
+) -> Option<SegBox> {
+    let header = Header {
+        src: pcb.local_port(),
+        dst: pcb.remote_port(),
+        seq,
+        ack: SeqNum::new(0),
+        len: HEADER_LEN + options.len(Some(pcb)),
+        flags,
+        wnd: 0,
     };
-    let seg = SegBox::create(p, &header(pcb, seq, Flags::NONE, option_len), options.0, sum)?;
-    Some((seg, oversize))
+    SegBox::create(p?, &header, options.0, sum)
 }
 
 /// A pbuf to copy `len` octets into, with room for more behind them, up to `max`, if the application is likely to write
@@ -295,26 +290,11 @@ fn oversized(len: u16) -> u16 {
     (wished + alignment - 1).min(0xffff) as u16 / alignment as u16 * alignment as u16
 }
 
-fn header(pcb: Pcb<'_>, seq: SeqNum, flags: Flags, option_len: u16) -> Header {
-    Header {
-        src: pcb.local_port(),
-        dst: pcb.remote_port(),
-        seq,
-        ack: SeqNum::new(0),
-        len: HEADER_LEN + option_len,
-        flags,
-        wnd: 0,
-    }
-}
-
 /// tcp_enqueue_flags: queues a segment with SYN or FIN. ERR_MEM: no memory; nothing happened.
 pub(crate) fn enqueue_flags(pcb: Pcb<'_>, flags: Flags) -> Result {
     let options = if flags.has(Flags::SYN) { OptionSet::of_syn(pcb) } else { OptionSet::of_connection(pcb) };
-    let option_len = options.len(Some(pcb));
-    let seg = Pbuf::alloc(Layer::Transport, option_len).and_then(|p| {
-        SegBox::create(p, &header(pcb, pcb.snd_lbb(), flags, option_len), options.0, Checksum::default())
-    });
-    let Some(seg) = seg else {
+    let p = Pbuf::alloc(Layer::Transport, options.len(Some(pcb)));
+    let Some(seg) = new_segment(pcb, p, pcb.snd_lbb(), flags, options, Checksum::default()) else {
         tcp_stat!(memerr);
         rod::set_memory_error(pcb, true);
         return Err(Error::MEM);
@@ -390,5 +370,5 @@ fn split_off(pcb: Pcb<'_>, front: &rod::Front, len: u16) -> Option<SegBox> {
     #[cfg(not(tcp_checksum_on_copy))]
     let sum = Checksum::default();
     let flags = front.flags.only(Flags::PSH | Flags::FIN);
-    SegBox::create(p, &header(pcb, front.seq + u32::from(len), flags, option_len), options.0, sum)
+    new_segment(pcb, Some(p), front.seq + u32::from(len), flags, options, sum)
 }

@@ -91,19 +91,13 @@ impl Pbuf {
     /// The octets of the first member.
     pub(crate) fn first(&self) -> &[u8] {
         // SAFETY: (pbuf); the borrow ends before anybody else gets at the pbuf, since that takes `self`.
-        unsafe {
-            let p = self.0.as_ptr();
-            core::slice::from_raw_parts(get!(p, payload).cast::<u8>(), usize::from(get!(p, len)))
-        }
+        unsafe { core::slice::from_raw_parts(self.payload(), usize::from(self.len())) }
     }
 
     /// The same, to write.
     pub(crate) fn first_mut(&mut self) -> &mut [u8] {
         // SAFETY: (pbuf); as in `first`. Only PBUF_RAM pbufs that we allocated are written.
-        unsafe {
-            let p = self.0.as_ptr();
-            core::slice::from_raw_parts_mut(get!(p, payload).cast::<u8>(), usize::from(get!(p, len)))
-        }
+        unsafe { core::slice::from_raw_parts_mut(self.payload(), usize::from(self.len())) }
     }
 
     /// Looks at `len` octets (at most 40, as options are) from `offset` of the chain on, copied together.
@@ -209,8 +203,12 @@ impl Pbuf {
 
     /// Where the payload starts.
     pub(crate) fn payload(&self) -> *mut u8 {
-        // SAFETY: (pbuf)
-        unsafe { get!(self.0.as_ptr(), payload).cast() }
+        // SAFETY: (pbuf): never null, which spares a comparison wherever a part of it may be none.
+        unsafe {
+            let payload = get!(self.0.as_ptr(), payload).cast::<u8>();
+            core::hint::assert_unchecked(!payload.is_null());
+            payload
+        }
     }
 }
 
@@ -264,6 +262,11 @@ impl AppData {
         // SAFETY: still inside the application's octets, or one past them.
         let rest = unsafe { self.ptr.add(usize::from(at)) };
         (Self { len: at, ..self }, Self { ptr: rest, len: self.len - at })
+    }
+
+    /// Those behind the first `count` (at most all).
+    pub(crate) fn behind(self, count: u16) -> Self {
+        self.split(count).1
     }
 
     /// Whether these octets follow in memory on those that end at `end`.

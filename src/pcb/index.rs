@@ -141,10 +141,13 @@ pub(super) fn on_change(list: List, old: *mut tcp_pcb, new: *mut tcp_pcb) {
 /// A PCB is freed: should C have taken it off a list that started with it, the next PCB may be given the same place in memory,
 /// and is not the one that was seen.
 pub(super) fn forget(ptr: *mut tcp_pcb) {
-    // SAFETY: under (lock); nobody is called while the reference lives.
-    for seen in unsafe { &mut *(&raw mut SEEN) } {
-        if core::ptr::eq(*seen, ptr) {
-            *seen = core::ptr::dangling_mut();
+    let seen = (&raw mut SEEN).cast::<*mut tcp_pcb>();
+    for place in 0..2 {
+        // SAFETY: in bounds; under (lock).
+        unsafe {
+            if core::ptr::eq(seen.add(place).read(), ptr) {
+                seen.add(place).write(core::ptr::dangling_mut());
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{get, load, set, store};
 use crate::ffi::bindings as c;
-use crate::ffi::pbuf::{Checksum, Pbuf};
+use crate::ffi::pbuf::{AppData, Checksum, Pbuf};
 use crate::wire::{Flags, HEADER_LEN, Header, SeqNum};
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
@@ -220,13 +220,13 @@ impl Seg<'_> {
         p
     }
 
-    /// Lets the last pbuf reach `extra` octets further, `write` having put them there: it gets the room behind the
-    /// payload, which is ours because tcp_write allocated that much more (`unsent_oversize`), or refers to memory of the
-    /// application that goes on.
-    fn extend(self, extra: u16, write: impl FnOnce(*mut u8)) {
-        let mut p = self.p();
-        // SAFETY: (queue), (pbuf): the walk ends with the chain; the caller has checked that the room is there.
-        unsafe {
+    /// Lets the last pbuf reach further, by `data`: if they fit the `room` behind the payload, which is ours because tcp_write
+    /// allocated that much more (`unsent_oversize`), they are copied there; else they are memory of the application, in which
+    /// those that the pbuf refers to go on (see [`end_of_reference`](Self::end_of_reference)).
+    pub(crate) fn extend(self, data: AppData, room: u16) {
+        let (mut p, extra) = (self.p(), data.len());
+        // SAFETY: (queue), (pbuf): the walk ends with the chain; what is written is part of the pbuf's own memory.
+        let sum = unsafe {
             loop {
                 set!(p, tot_len, get!(p, tot_len) + extra);
                 if get!(p, next).is_null() {
@@ -234,27 +234,16 @@ impl Seg<'_> {
                 }
                 p = get!(p, next);
             }
-            write(get!(p, payload).cast::<u8>().add(usize::from(get!(p, len))));
+            let end = get!(p, payload).cast::<u8>().add(usize::from(get!(p, len)));
             set!(p, len, get!(p, len) + extra);
-        }
+            if extra <= room {
+                data.copy_to(core::slice::from_raw_parts_mut(end, usize::from(extra)))
+            } else {
+                data.sum()
+            }
+        };
+        self.add_checksum(sum, extra);
         self.set_len(self.len() + extra);
-    }
-
-    /// Refers to `extra` octets more of the application's memory, which follow on [`end_of_reference`](Self::end_of_reference).
-    pub(crate) fn extend_reference(self, data: crate::ffi::pbuf::AppData) {
-        self.add_checksum(data.sum(), data.len());
-        self.extend(data.len(), |_| ());
-    }
-
-    /// Fills the room behind the last pbuf.
-    #[cfg(tcp_oversize)]
-    pub(crate) fn extend_by_copy(self, data: crate::ffi::pbuf::AppData) {
-        let mut sum = Checksum::default();
-        self.extend(data.len(), |room| {
-            // SAFETY: (room): the caller has at most as much as `unsent_oversize` says.
-            sum = data.copy_to(unsafe { core::slice::from_raw_parts_mut(room, usize::from(data.len())) });
-        });
-        self.add_checksum(sum, data.len());
     }
 
     /// Appends a pbuf of data.

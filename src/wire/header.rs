@@ -105,10 +105,12 @@ impl Header {
     #[inline]
     pub fn emit(&self, bytes: &mut [u8; HEADER_LEN as usize]) {
         let Self { src, dst, seq, ack, len, flags, wnd } = *self;
-        let ([s0, s1], [d0, d1], [w0, w1]) = (src.to_be_bytes(), dst.to_be_bytes(), wnd.to_be_bytes());
-        let ([q0, q1, q2, q3], [a0, a1, a2, a3]) = (seq.raw().to_be_bytes(), ack.raw().to_be_bytes());
-        let offset = (len << 2) as u8;
-        *bytes = [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, offset, flags.bits(), w0, w1, 0, 0, 0, 0];
+        // By words: each of them is turned and stored at once.
+        let ports = u32::from(src) << 16 | u32::from(dst);
+        let last = u32::from(len) << 26 | u32::from(flags.bits()) << 16 | u32::from(wnd);
+        let ([p0, p1, p2, p3], [q0, q1, q2, q3]) = (ports.to_be_bytes(), seq.raw().to_be_bytes());
+        let ([a0, a1, a2, a3], [l0, l1, l2, l3]) = (ack.raw().to_be_bytes(), last.to_be_bytes());
+        *bytes = [p0, p1, p2, p3, q0, q1, q2, q3, a0, a1, a2, a3, l0, l1, l2, l3, 0, 0, 0, 0];
     }
 }
 

@@ -30,8 +30,24 @@ pub(crate) struct LastUnsent {
     pub(crate) len: u16,
     /// Its options (TF_SEG_OPTS_x).
     pub(crate) options: u8,
-    /// Where the application's memory ends that its last pbuf refers to, if it does.
-    pub(crate) reference_end: Option<*const u8>,
+}
+
+/// What tcp_write adds to the queue.
+pub(crate) struct NewData {
+    /// The data.
+    pub(crate) data: AppData,
+    /// How many of them go on where the last segment ends: in the room that was left there, or in the application's memory.
+    pub(crate) grow: u16,
+    /// One more pbuf for the last segment.
+    pub(crate) append: Option<(Pbuf, Checksum)>,
+    /// New segments.
+    pub(crate) chain: Chain,
+    /// Pbufs of the whole queue then.
+    pub(crate) queued: u16,
+    /// Room that is left behind the last segment.
+    pub(crate) oversize: u16,
+    /// The application has no more to write for now.
+    pub(crate) push: bool,
 }
 
 /// The segment that comes next.
@@ -49,11 +65,15 @@ pub(crate) fn front(pcb: Pcb<'_>) -> Option<Front> {
 
 /// The segment that the stream ends with, if it was not sent: what only waits to be sent again is not that.
 pub(crate) fn last_unsent(pcb: Pcb<'_>) -> Option<LastUnsent> {
-    own(pcb).unsent().back().filter(|seg| seg.end() == pcb.snd_lbb()).map(|seg| LastUnsent {
-        len: seg.len(),
-        options: seg.options(),
-        reference_end: seg.end_of_reference(),
-    })
+    let mut rod = own(pcb);
+    let unsent = rod.unsent();
+    let last = unsent.back().filter(|seg| seg.end() == pcb.snd_lbb())?;
+    Some(LastUnsent { len: last.len(), options: last.options() })
+}
+
+/// The last pbuf of the segment that the stream ends with refers to memory of the application, which goes on with `data`.
+pub(crate) fn is_continued_by(pcb: Pcb<'_>, data: AppData) -> bool {
+    own(pcb).unsent().back().and_then(|last| last.end_of_reference()).is_some_and(|end| data.starts_at(end))
 }
 
 /// The first octet of its data.
@@ -91,23 +111,34 @@ pub(crate) fn enqueue(pcb: Pcb<'_>, seg: SegBox) {
     rod.unsent().push_back(seg);
 }
 
-/// Segments of data are to be sent: `octets` in `pbufs`.
-pub(crate) fn enqueue_chain(pcb: Pcb<'_>, chain: Chain, octets: u32, pbufs: u16) {
+/// Data are to be sent.
+#[inline]
+pub(crate) fn on_data_queued(pcb: Pcb<'_>, new: NewData) {
+    let NewData { data, grow, append, chain, queued, oversize, push } = new;
     let mut rod = own(pcb);
     #[cfg(user_timeout)]
     super::user_timeout::on_queueing(&rod);
-    rod.set_snd_queuelen(pcb.snd_queuelen().saturating_add(pbufs));
-    rod.set_snd_lbb(pcb.snd_lbb() + octets);
-    rod.unsent().append(chain);
-}
-
-/// Room of `oversize` octets is left behind the data of the last segment.
-pub(crate) fn on_data_queued(pcb: Pcb<'_>, oversize: u16) {
-    let mut rod = own(pcb);
+    rod.set_snd_queuelen(queued);
+    rod.set_snd_lbb(pcb.snd_lbb() + u32::from(data.len()));
+    let room = self::oversize(pcb);
     #[cfg(tcp_oversize)]
     rod.set_unsent_oversize(oversize);
-    if let Some(last) = rod.unsent().back() {
+    let mut unsent = rod.unsent();
+    if let Some(last) = unsent.back() {
+        if grow > 0 {
+            last.extend(data.split(grow).0, room);
+        }
+        if let Some((p, sum)) = append {
+            last.append(p, sum);
+        }
+        last.set_oversize_left(0);
+    }
+    unsent.append(chain);
+    if let Some(last) = unsent.back() {
         last.set_oversize_left(oversize);
+        if push {
+            last.add_flags(Flags::PSH);
+        }
     }
 }
 
@@ -124,47 +155,11 @@ pub(crate) fn oversize(pcb: Pcb<'_>) -> u16 {
 
 /// The last segment is not going to be the last any more: its room stays unused.
 pub(crate) fn forget_oversize(pcb: Pcb<'_>) {
-    on_data_queued(pcb, 0);
-}
-
-/// Data go into the room behind the last segment.
-#[cfg(tcp_oversize)]
-pub(crate) fn extend_last_by_copy(pcb: Pcb<'_>, data: AppData) {
     let mut rod = own(pcb);
-    rod.set_unsent_oversize(pcb.unsent_oversize().saturating_sub(data.len()));
-    rod.set_snd_lbb(pcb.snd_lbb() + u32::from(data.len()));
+    #[cfg(tcp_oversize)]
+    rod.set_unsent_oversize(0);
     if let Some(last) = rod.unsent().back() {
-        last.extend_by_copy(data);
-    }
-}
-
-/// There is no such room.
-#[cfg(not(tcp_oversize))]
-pub(crate) fn extend_last_by_copy(_pcb: Pcb<'_>, _data: AppData) {}
-
-/// Data continue those that the last segment refers to.
-pub(crate) fn extend_last_by_reference(pcb: Pcb<'_>, data: AppData) {
-    let mut rod = own(pcb);
-    rod.set_snd_lbb(pcb.snd_lbb() + u32::from(data.len()));
-    if let Some(last) = rod.unsent().back() {
-        last.extend_reference(data);
-    }
-}
-
-/// A pbuf of data is added to the last segment.
-pub(crate) fn append_to_last(pcb: Pcb<'_>, data: Pbuf, sum: Checksum) {
-    let mut rod = own(pcb);
-    rod.set_snd_queuelen(pcb.snd_queuelen().saturating_add(data.clen()));
-    rod.set_snd_lbb(pcb.snd_lbb() + u32::from(data.tot_len()));
-    if let Some(last) = rod.unsent().back() {
-        last.append(data, sum);
-    }
-}
-
-/// The application has no more to write for now.
-pub(crate) fn push_last(pcb: Pcb<'_>) {
-    if let Some(last) = own(pcb).unsent().back() {
-        last.add_flags(Flags::PSH);
+        last.set_oversize_left(0);
     }
 }
 
