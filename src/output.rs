@@ -107,10 +107,12 @@ pub(crate) fn effective_mss(mss: u16, netif: Option<Netif>, dst: Addr<'_>) -> u1
 }
 
 /// The interface that a connection's packets leave by.
+#[inline(never)]
 pub(crate) fn route(pcb: Pcb<'_>) -> Option<Netif> {
     route_between(Some(pcb), pcb.local_ip(), pcb.remote_ip())
 }
 
+#[inline(always)]
 fn route_between(pcb: Option<Pcb<'_>>, src: Addr<'_>, dst: Addr<'_>) -> Option<Netif> {
     match pcb.map(Pcb::netif_idx) {
         Some(index) if index != 0 => Netif::by_index(index),

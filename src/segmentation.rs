@@ -260,11 +260,12 @@ fn new_segment(
 fn copy_pbuf(pcb: Pcb<'_>, layer: Layer, len: u16, max: u16, first: bool, flags: WriteFlags) -> Option<(Pbuf, u16)> {
     #[cfg(tcp_oversize)]
     {
-        let waits = !pcb.has(Bit::NODELAY) && (!first || !pcb.unsent_is_empty() || !pcb.unacked_is_empty());
+        let behind_others = !first | !pcb.unsent_is_empty() | !pcb.unacked_is_empty();
+        let grows = flags.more | (!pcb.has(Bit::NODELAY) & behind_others);
         let room = if cfg!(lwip_netif_tx_single_pbuf) {
             max.max(len)
-        } else if len < max && (flags.more || waits) {
-            oversized(len).max(len).min(max)
+        } else if grows && len < max {
+            oversized(len).min(max.into()) as u16
         } else {
             len
         };
@@ -279,15 +280,14 @@ fn copy_pbuf(pcb: Pcb<'_>, layer: Layer, len: u16, max: u16, first: bool, flags:
     }
 }
 
-/// The length to allocate for `len` octets.
+/// The length to allocate for `len` octets: no less than that.
 #[cfg(tcp_oversize)]
-fn oversized(len: u16) -> u16 {
+fn oversized(len: u16) -> u32 {
     #[cfg(oversize_calc_length)]
-    let wished = u32::from(crate::ffi::oversize_length(len));
+    let wished = u32::from(crate::ffi::oversize_length(len)).max(len.into());
     #[cfg(not(oversize_calc_length))]
     let wished = u32::from(len) + config::TCP_OVERSIZE;
-    let alignment = config::MEM_ALIGNMENT;
-    (wished + alignment - 1).min(0xffff) as u16 / alignment as u16 * alignment as u16
+    wished.next_multiple_of(config::MEM_ALIGNMENT)
 }
 
 /// tcp_enqueue_flags: queues a segment with SYN or FIN. ERR_MEM: no memory; nothing happened.

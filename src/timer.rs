@@ -128,8 +128,8 @@ fn retransmission_timers(core: &mut Core, id: PcbId) -> Fate {
         if flow_control::on_persist_tick(pcb) {
             persist(core, id);
         }
-    } else if rod::on_tick(pcb) {
-        retransmit(core, id);
+    } else if rod::on_tick(pcb) && queue_retransmission(pcb) {
+        output(core, id).ok();
     }
     Fate::Lives
 }
@@ -148,19 +148,20 @@ fn persist(core: &mut Core, id: PcbId) {
     }
 }
 
-/// The retransmission timer (RFC 6298 5.4 to 5.7).
-fn retransmit(core: &mut Core, id: PcbId) {
-    let Some(pcb) = core.get(id) else { return };
-    let nothing_in_flight = pcb.unacked_is_empty() && !pcb.unsent_is_empty();
-    if rod::retransmit_all(pcb) || nothing_in_flight {
-        debug(Event::RtoExpired, pcb.lastack().raw(), pcb.nrtx().into());
-        rod::on_timeout(pcb);
-        #[cfg(path_mtu)]
-        suspect_path(pcb);
-        cc::on_timeout(pcb);
-        rod::on_resent(pcb);
-        output(core, id).ok();
+/// The retransmission timer has expired (RFC 6298 5.4 to 5.7): what is in flight, or was never sent, is to be sent. False if
+/// there is nothing, or the driver still holds it.
+#[inline]
+fn queue_retransmission(pcb: Pcb<'_>) -> bool {
+    if !rod::retransmit_all(pcb) && (!pcb.unacked_is_empty() || pcb.unsent_is_empty()) {
+        return false;
     }
+    debug(Event::RtoExpired, pcb.lastack().raw(), pcb.nrtx().into());
+    rod::on_timeout(pcb);
+    #[cfg(path_mtu)]
+    suspect_path(pcb);
+    cc::on_timeout(pcb);
+    rod::on_resent(pcb);
+    true
 }
 
 /// The first segment was sent, and a timeout has passed without an answer: was it too large for the path?

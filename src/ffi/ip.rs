@@ -389,14 +389,13 @@ impl Core {
     /// Fills in the checksum of a segment of our own making and sends it.
     pub(crate) fn transmit(&mut self, mut p: Pbuf, route: &Route) -> Result {
         super::diagnostics::tcp_stat!(xmit);
-        // SAFETY: the addresses are readable: see `ip_output`.
-        let (src, dst) = unsafe { (Addr::from_raw(route.src), Addr::from_raw(route.dst)) };
-        if let (Some(src), Some(dst)) = (src, dst) {
-            if let (Some(checksum), Some([high, low])) =
-                (checksum(&p, src, dst, route.netif), p.first_mut().get_mut(16..18))
-            {
-                [*high, *low] = checksum.to_ne_bytes();
-            }
+        // SAFETY: the addresses are readable: see `ip_output`. They come from `Addr`s, which are never at null.
+        let (src, dst) =
+            unsafe { (Addr::from_raw(route.src).unwrap_unchecked(), Addr::from_raw(route.dst).unwrap_unchecked()) };
+        if let (Some(checksum), Some([high, low])) =
+            (checksum(&p, src, dst, route.netif), p.first_mut().get_mut(16..18))
+        {
+            [*high, *low] = checksum.to_ne_bytes();
         }
         self.ip_output(&p, route)
     }

@@ -82,12 +82,6 @@ impl Pbuf {
         unsafe { get!(self.0.as_ptr(), len) }
     }
 
-    /// Members of the chain.
-    pub(crate) fn clen(&self) -> u16 {
-        // SAFETY: (pbuf)
-        unsafe { c::pbuf_clen(self.0.as_ptr()) }
-    }
-
     /// The octets of the first member.
     pub(crate) fn first(&self) -> &[u8] {
         // SAFETY: (pbuf); the borrow ends before anybody else gets at the pbuf, since that takes `self`.

@@ -163,7 +163,11 @@ impl NewListener {
         // SAFETY: new memory of a listener, all zero, which is a valid one; (live), (lock).
         unsafe {
             macro_rules! copy {
-                ($($field:ident)*) => { $( store(&raw mut (*new).$field, load(&raw const (*old).$field)); )* };
+                // All are read before the first is written, so that neighbours are copied together.
+                ($($field:ident)*) => {
+                    $( let $field = load(&raw const (*old).$field); )*
+                    $( store(&raw mut (*new).$field, $field); )*
+                };
             }
             pcb.local_ip().copy_to(&raw mut (*new).local_ip);
             copy!(netif_idx so_options tos ttl callback_arg prio local_port);

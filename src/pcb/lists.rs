@@ -8,22 +8,22 @@ impl Core {
     /// complete.
     pub(crate) fn register(&self, list: List, pcb: Pcb<'_>) {
         // SAFETY: (live), (lock): heads and links of lists are only changed here and below.
-        unsafe {
-            let head = list.head();
-            store(&raw mut (*pcb.as_ptr()).next, *head);
-            self.set_head(list, pcb.as_ptr());
-        }
+        let old = unsafe {
+            let old = list.head().replace(pcb.as_ptr());
+            store(&raw mut (*pcb.as_ptr()).next, old);
+            old
+        };
+        self.on_change(list, old);
         if matches!(list, List::Active | List::TimeWait) {
             index::insert(self, pcb);
         }
         self.timer_needed();
     }
 
-    /// The list starts at `new` from now on.
-    fn set_head(&self, list: List, new: *mut tcp_pcb) {
+    /// The list started with `old` until now.
+    fn on_change(&self, list: List, old: *mut tcp_pcb) {
         // SAFETY: (lock); the head of a list.
-        let old = unsafe { list.head().replace(new) };
-        index::on_change(list, old, new);
+        index::on_change(list, old, unsafe { *list.head() });
         if list == List::Active {
             self.set_active_pcbs_changed(1);
         }
@@ -32,30 +32,23 @@ impl Core {
     /// Takes a PCB off a list, if it is on it (TCP_RMV).
     pub(crate) fn unregister(&self, list: List, pcb: Pcb<'_>) {
         index::remove(pcb);
-        let mut before = None;
-        let listed = self.find_in(list, |other| {
-            let found = other == pcb;
-            if !found {
-                before = Some(other.as_ptr());
-            }
-            found
-        });
-        if listed.is_none() {
-            return;
-        }
+        let mut link = list.head();
         // SAFETY: (lock); the head of a list.
-        let head = unsafe { *list.head() };
-        let head = match before {
-            Some(before) => {
-                // SAFETY: (live), (lock): the PCB before it in the list.
-                unsafe { store(&raw mut (*before).next, pcb.next()) };
-                head
+        let old = unsafe { *link };
+        // SAFETY: (live), (lock): `link` is the head of the list or the `next` of a PCB in it.
+        while let Some(other) = self.find(unsafe { load(link).cast_const() }) {
+            // SAFETY: (live): the address of a field.
+            let next = unsafe { &raw mut (*other.as_ptr()).next };
+            if other == pcb {
+                // SAFETY: as above.
+                unsafe {
+                    store(link, load(next));
+                    store(next, core::ptr::null_mut());
+                }
+                return self.on_change(list, old);
             }
-            None => pcb.next(),
-        };
-        self.set_head(list, head);
-        // SAFETY: (live), (lock)
-        unsafe { store(&raw mut (*pcb.as_ptr()).next, core::ptr::null_mut()) };
+            link = next;
+        }
     }
 
     /// The first PCB of a list other than that of listeners.

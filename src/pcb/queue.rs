@@ -155,24 +155,29 @@ impl SegQueue<'_> {
     }
 
     /// Puts one where its sequence number belongs: before the first that does not start before it.
+    #[inline(always)]
     pub(crate) fn insert(&mut self, seg: SegBox) {
-        let seq = seg.seg().seq();
-        match self.back() {
-            Some(last) if seq.lt(last.seq()) => {}
-            _ => return self.push_back(seg),
-        }
-        let mut cursor = Cursor { link: self.head, previous: core::ptr::null_mut(), _queue: PhantomData };
-        while cursor.current().is_some_and(|other| other.seq().lt(seq)) {
-            cursor.advance();
-        }
-        cursor.insert(seg);
+        // SAFETY: (queue): the two are those of a queue, which is borrowed.
+        unsafe { insert(self.head, self.tail, seg) }
     }
 
-    /// Puts one behind the first.
-    pub(crate) fn insert_second(&mut self, seg: SegBox) {
-        let Some(first) = self.pop_front() else { return self.push_back(seg) };
-        self.push_front(seg);
-        self.push_front(first);
+    /// Puts one behind the first. Says whether it is the last one then.
+    pub(crate) fn insert_second(&mut self, seg: SegBox) -> bool {
+        let Some(first) = self.front().map(Seg::as_ptr) else {
+            self.push_back(seg);
+            return true;
+        };
+        let seg = seg.into_raw();
+        // SAFETY: (queue), (lock): the segment is ours alone.
+        unsafe {
+            let next = load(&raw const (*first).next);
+            store(&raw mut (*seg).next, next);
+            store(&raw mut (*first).next, seg);
+            if next.is_null() {
+                self.tail.write(seg);
+            }
+            next.is_null()
+        }
     }
 
     /// Moves all of `other` in front.
@@ -203,6 +208,31 @@ impl SegQueue<'_> {
             free_chain(first);
         }
     }
+}
+
+/// See [`SegQueue::insert`]: a function of plain addresses, so that no queue has to lie in memory for it.
+///
+/// # Safety
+/// `head` and `tail` are those of a queue that nobody else uses meanwhile (queue).
+#[inline(never)]
+unsafe fn insert(head: *mut *mut tcp_seg, tail: *mut *mut tcp_seg, seg: SegBox) {
+    let mut queue = SegQueue {
+        head,
+        tail,
+        #[cfg(sack_recovery)]
+        kept: core::ptr::null_mut(),
+        _pcb: PhantomData,
+    };
+    let seq = seg.seg().seq();
+    match queue.back() {
+        Some(last) if seq.lt(last.seq()) => {}
+        _ => return queue.push_back(seg),
+    }
+    let mut cursor = Cursor { link: head, previous: core::ptr::null_mut(), _queue: PhantomData };
+    while cursor.current().is_some_and(|other| other.seq().lt(seq)) {
+        cursor.advance();
+    }
+    cursor.insert(seg);
 }
 
 impl Cursor<'_> {

@@ -1,6 +1,6 @@
 //! Deadlines in milliseconds (LWIP_TCP_RUST_FINE_TIMERS): one alarm for the earliest of all connections.
 
-use super::{Fate, persist, retransmit};
+use super::{Fate, persist, queue_retransmission};
 use crate::api;
 use crate::components::rod::{self, Timer};
 use crate::ffi::config;
@@ -122,7 +122,9 @@ fn on_retransmission_timer(core: &mut Core, id: PcbId) -> Fate {
     if is_exhausted(pcb, pcb.nrtx(), most) {
         return Fate::Ends { reset: false };
     }
-    retransmit(core, id);
+    if queue_retransmission(pcb) {
+        output(core, id).ok();
+    }
     // The driver may hold what is to be sent again.
     if let Some(pcb) = core.get(id).filter(|pcb| pcb.timer() == Timer::Off) {
         if !(pcb.unacked_is_empty() && pcb.unsent_is_empty()) {

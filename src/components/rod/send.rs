@@ -194,12 +194,13 @@ pub(crate) fn split_front(pcb: Pcb<'_>, len: u16, rest: SegBox) {
         first.set_flags(first.flags().without(Flags::PSH | Flags::FIN));
         queued = queued.saturating_add(first.clen()).saturating_add(rest.seg().clen());
     }
-    unsent.insert_second(rest);
+    let is_last = unsent.insert_second(rest);
     rod.set_snd_queuelen(queued);
     #[cfg(tcp_oversize)]
-    if front(pcb).is_some_and(|_| super::own(pcb).unsent().iter().nth(2).is_none()) {
+    if is_last {
         rod.set_unsent_oversize(0);
     }
+    let _ = is_last;
 }
 
 /// A segment is about to be sent: the retransmission timer runs, and one round trip at a time is measured
