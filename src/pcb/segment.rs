@@ -225,7 +225,8 @@ impl Seg<'_> {
     /// those that the pbuf refers to go on (see [`end_of_reference`](Self::end_of_reference)).
     pub(crate) fn extend(self, data: AppData, room: u16) {
         let (mut p, extra) = (self.p(), data.len());
-        // SAFETY: (queue), (pbuf): the walk ends with the chain; what is written is part of the pbuf's own memory.
+        // SAFETY: (queue), (pbuf): the walk ends with the chain. (room): the caller's `room` is at most as much as
+        // `unsent_oversize` says.
         let sum = unsafe {
             loop {
                 set!(p, tot_len, get!(p, tot_len) + extra);
