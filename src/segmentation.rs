@@ -309,7 +309,7 @@ pub(crate) fn enqueue_flags(pcb: Pcb<'_>, flags: Flags) -> Result {
 
 /// tcp_send_fin: our FIN goes with the last unsent segment, or gets one of its own. ERR_MEM: no memory for that.
 pub(crate) fn send_fin(pcb: Pcb<'_>) -> Result {
-    if rod::last_unsent(pcb).is_some() && rod::mark_fin_on_last(pcb) {
+    if rod::mark_fin_on_last(pcb) {
         cm::on_fin_queued(pcb);
         return Ok(());
     }

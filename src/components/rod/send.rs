@@ -5,7 +5,7 @@ use super::{own, rtt};
 use crate::ffi::pbuf::{AppData, Checksum, Pbuf};
 #[cfg(all(path_mtu, sack_recovery))]
 use crate::pcb::Mark;
-use crate::pcb::{Bit, Chain, Pcb, SegBox, SegQueue, State};
+use crate::pcb::{Bit, Chain, Pcb, Seg, SegBox, SegQueue, State};
 use crate::wire::{Flags, SeqNum};
 
 /// What output has to know of the segment that comes next.
@@ -67,8 +67,12 @@ pub(crate) fn front(pcb: Pcb<'_>) -> Option<Front> {
 pub(crate) fn last_unsent(pcb: Pcb<'_>) -> Option<LastUnsent> {
     let mut rod = own(pcb);
     let unsent = rod.unsent();
-    let last = unsent.back().filter(|seg| seg.end() == pcb.snd_lbb())?;
+    let last = unsent.back().filter(|seg| is_end_of_stream(pcb, *seg))?;
     Some(LastUnsent { len: last.len(), options: last.options() })
+}
+
+fn is_end_of_stream(pcb: Pcb<'_>, seg: Seg<'_>) -> bool {
+    seg.end() == pcb.snd_lbb()
 }
 
 /// The last pbuf of the segment that the stream ends with refers to memory of the application, which goes on with `data`.
@@ -125,13 +129,16 @@ pub(crate) fn on_data_queued(pcb: Pcb<'_>, new: NewData) {
     rod.set_unsent_oversize(oversize);
     let mut unsent = rod.unsent();
     if let Some(last) = unsent.back() {
+        last.set_oversize_left(0);
         if grow > 0 {
             last.extend(data.split(grow).0, room);
         }
-        if let Some((p, sum)) = append {
-            last.append(p, sum);
+    }
+    if let Some((p, sum)) = append {
+        match unsent.back() {
+            Some(last) => last.append(p, sum),
+            None => drop(p),
         }
-        last.set_oversize_left(0);
     }
     unsent.append(chain);
     if let Some(last) = unsent.back() {
@@ -163,10 +170,10 @@ pub(crate) fn forget_oversize(pcb: Pcb<'_>) {
     }
 }
 
-/// Our FIN goes with the last segment, if there is one that it fits on.
+/// Our FIN goes with the last segment, if it was not sent, and the FIN fits on it.
 pub(crate) fn mark_fin_on_last(pcb: Pcb<'_>) -> bool {
     own(pcb).unsent().back().is_some_and(|last| {
-        let free = !last.flags().has(Flags::SYN | Flags::FIN | Flags::RST);
+        let free = is_end_of_stream(pcb, last) && !last.flags().has(Flags::SYN | Flags::FIN | Flags::RST);
         if free {
             last.add_flags(Flags::FIN);
         }
