@@ -99,6 +99,12 @@ pub const TABLE: &[Deviation] = &[
         explains: no_room_beside_timestamps,
     },
     Deviation {
+        id: "rfc2018-kept-data-only",
+        why: "only data that wait for reassembly are told of in a SACK (RFC 2018 4); C tells of a segment that it had no \
+              memory to queue, too",
+        explains: sack_of_nothing,
+    },
+    Deviation {
         id: "rfc5681-gap-ack",
         why: "a segment that fills a gap, or repeats what was received, is acknowledged at once, after the application has \
               had the data (RFC 5681 4.2); C delays that ACK, or with SACK blocks to tell sends it before the callback",
@@ -394,7 +400,8 @@ fn gap_filled(at: &Context) -> bool {
         let sent = format!("tx {} ", segment.slot);
         let first = wrapped(segment.seq - pcb.num("rcv_nxt"));
         let fills = !pcb.queue("ooseq").is_empty() && first <= 0;
-        let at_once = Context::count(at.subject, &sent) == Context::count(at.reference, &sent) + 1;
+        let tried = |lines: &[String]| Context::count(lines, &sent) + Context::count(lines, "txfail ");
+        let at_once = tried(at.subject) == tried(at.reference) + 1;
         at_once && (fills || first < 0 && segment.len > 0) || fills && ack_moved_behind_callback(at, &sent)
     })
 }
@@ -438,12 +445,20 @@ fn only_timestamps(at: &Context) -> bool {
     bare(at.reference) == bare(at.subject)
 }
 
+fn sack_of_nothing(at: &Context) -> bool {
+    let bare = |lines: &[String]| without(lines, |_, word| word.starts_with("opts=") || word.starts_with("sacks="));
+    let kept = |lines: &[String], slot| crate::view::pcbs(lines).get(&slot).map_or(0, |pcb| pcb.queue("ooseq").len());
+    at.target().is_some_and(|(segment, pcb)| {
+        wrapped(segment.seq - pcb.num("rcv_nxt")) > 0
+            && kept(at.reference, segment.slot) == pcb.queue("ooseq").len()
+            && bare(at.reference) == bare(at.subject)
+    })
+}
+
 fn no_room_beside_timestamps(at: &Context) -> bool {
     const TIMESTAMPS: i64 = 12;
     let slot = at.step.strip_prefix("write ").and_then(|rest| rest.split(' ').next()?.parse::<usize>().ok());
-    let largest = |pcb: &Pcb| pcb.text("swnd").split_once('/').and_then(|(_, largest)| largest.parse::<i64>().ok());
-    slot.and_then(|slot| at.before.get(&slot))
-        .is_some_and(|pcb| pcb.flag("TS") && largest(pcb).is_some_and(|largest| largest / 2 <= TIMESTAMPS))
+    slot.and_then(|slot| at.before.get(&slot)).is_some_and(|pcb| pcb.flag("TS") && max_window(pcb) / 2 <= TIMESTAMPS)
 }
 
 fn tiny_mss(at: &Context) -> bool {
@@ -466,10 +481,11 @@ fn syn_in_syn_received(at: &Context) -> bool {
 
 fn syn_in_time_wait(at: &Context) -> bool {
     at.target().is_some_and(|(segment, pcb)| {
+        let newer = segment.timestamp.is_some_and(|t| pcb.flag("TS") && wrapped(t - pcb.num("tsrecent")) > 0);
         pcb.state == "TIME_WAIT"
             && segment.flags.contains('S')
             && !segment.flags.contains('R')
-            && wrapped(segment.seq - pcb.num("rcv_nxt")) >= 0
+            && (newer || wrapped(segment.seq - pcb.num("rcv_nxt")) >= 0)
     })
 }
 
