@@ -76,7 +76,6 @@ impl Pbuf {
     }
 
     /// Octets in the first member.
-    #[cfg(any(tcp_oversize, hook_tcp_inpacket_pcb))]
     pub(crate) fn len(&self) -> u16 {
         // SAFETY: (pbuf)
         unsafe { get!(self.0.as_ptr(), len) }
