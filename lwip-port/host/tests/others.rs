@@ -3,7 +3,7 @@
 mod common;
 
 use common::alone;
-use lwip_host::device::{Capabilities, Device, Medium, Readiness};
+use lwip_host::device::{Capabilities, Device, Loopback, Medium, Readiness};
 use lwip_host::{Engine, InterfaceConfig, InterfaceState, Protocol, RawSocket, TcpStream, UdpSocket};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -187,6 +187,19 @@ fn an_interface_has_its_addresses_and_gives_its_device_back() {
     assert_eq!(kind(again.state()), ErrorKind::NotFound);
     assert_eq!(kind(again.dhcp(SOON)), ErrorKind::NotFound);
     assert_eq!(kind(socket.send_to(b"x", "10.1.0.9:9")), ErrorKind::NetworkUnreachable);
+}
+
+#[test]
+fn what_is_of_a_link_is_of_the_default_one() {
+    let stack = alone();
+    let socket = UdpSocket::bind(&stack, "[::]:0").unwrap();
+    let wire = Loopback::new(Capabilities { medium: Medium::Ethernet, mtu: 1500 }, 9);
+    stack.add_interface(wire, &InterfaceConfig::default()).unwrap();
+    for to in ["[fe80::9]:9", "[ff02::1]:9"] {
+        assert_eq!(socket.send_to(b"x", to).unwrap(), 1, "{to}");
+    }
+    let raw = RawSocket::open(&stack, Protocol::V6(200)).unwrap();
+    assert_eq!(raw.send_to(b"x", "fe80::9".parse().unwrap()).unwrap(), 1);
 }
 
 /// A device that fails when it is first looked at, which it tells the test; it may fail in the same way ever after.

@@ -39,13 +39,24 @@ fn v6(address: Ipv6Addr, zone: u8) -> c::ip_addr_t {
     c::ip_addr_t { u_addr: c::ip_addr__bindgen_ty_1 { ip6: ip6(address, zone) }, type_: c::IPADDR_TYPE_V6 as u8 }
 }
 
+/// RFC 4007 6: what is of a link and does not say of which is of the default one.
+fn zone_or_default(address: Ipv6Addr, zone: u8) -> u8 {
+    // RFC 4291 2.5.6, 2.7: link-local, of one host or of many.
+    let of_a_link = address.is_unicast_link_local() || address.segments()[0] & 0xff0f == 0xff02;
+    if zone != 0 || !of_a_link {
+        return zone;
+    }
+    // SAFETY: we have lwIP, whose default interface is one that is alive, or none.
+    unsafe { c::netif_default.as_ref() }.map_or(0, |netif| netif.num.wrapping_add(1))
+}
+
 /// For sending to.
 pub(super) fn remote(address: IpAddr, zone: u8) -> c::ip_addr_t {
     match address {
         IpAddr::V4(address) => v4(address),
         IpAddr::V6(address) => match address.to_ipv4_mapped() {
             Some(address) => v4(address),
-            None => v6(address, zone),
+            None => v6(address, zone_or_default(address, zone)),
         },
     }
 }
