@@ -8,7 +8,7 @@ set -uo pipefail
 RESULTS=$1 FILES=$2 LWIPHOST=$3 LINK=$4
 shift 4
 OPTIONS=("$@")
-KERNEL4=192.0.2.1 LWIP4=192.0.2.2 KERNEL6=fd6c:7769:7000::1
+KERNEL4=192.0.2.1 LWIP4=192.0.2.2 KERNEL6=fd6c:7769:7000::1 LWIP6=fd6c:7769:7000::2
 WORK=$(mktemp -d) || exit 1
 SERVERS=()
 finish() {
@@ -50,13 +50,15 @@ same() { [[ $(sha256sum <"$1") == $(sha256sum <"$2") ]]; }
 http_get() { host http-get -o "$WORK/got" "http://$1:8000/$2" && same "$FILES/$2" "$WORK/got"; }
 echo_back() { host client "$1" 7000 <"$FILES/1000003" >"$WORK/got" && same "$FILES/1000003" "$WORK/got"; }
 
+# iperf_server FAMILY ADDRESS
 iperf_server() {
-	local server tries status=1
+	local server tries status=1 version=()
+	[[ $1 == 4 ]] || version=(-V)
 	host iperf --server --one --port 5002 &
 	server=$!
 	# Refused until it listens.
 	for ((tries = 0; tries < 100; tries++)); do
-		if timeout 30 iperf -c "$LWIP4" -p 5002 -n 20M | grep 'bits/sec'; then
+		if timeout 30 iperf "${version[@]}" -c "$2" -p 5002 -n 20M | grep 'bits/sec'; then
 			status=0
 			break
 		fi
@@ -76,7 +78,7 @@ declare -A SIZES=([1000003]=1 [209715200]=200)
 if [[ $LINK != mtu-576 ]] && ip address add "$KERNEL6/64" dev tap0 nodad 2>/dev/null; then HOSTS+=("[$KERNEL6]"); fi
 serve python3 -m http.server --bind :: --directory "$FILES" 8000
 serve socat TCP6-LISTEN:7000,fork,reuseaddr,ipv6only=0 EXEC:cat
-serve iperf -s -p 5001
+serve iperf -s -V -p 5001
 for port in 8000 7000 5001; do wait_for "$port"; done
 
 for host in "${HOSTS[@]}"; do
@@ -85,8 +87,9 @@ for host in "${HOSTS[@]}"; do
 	[[ $LINK != good || $family != 4 ]] || size=209715200
 	measure "http-get ${SIZES[$size]} MB, IPv$family" http_get "$host" "$size"
 	measure "client, echo of socat, IPv$family" echo_back "$host"
+	[[ $LINK == good ]] || continue
+	stack=$LWIP6
+	[[ $family == 6 ]] || stack=$LWIP4
+	measure "iperf, 20 MB to the kernel, IPv$family" host iperf --client "$host" --bytes 20M
+	measure "iperf, 20 MB from the kernel, IPv$family" iperf_server "$family" "$stack"
 done
-if [[ $LINK == good ]]; then
-	measure "iperf, 20 MB to the kernel" host iperf --client "$KERNEL4" --bytes 20M
-	measure "iperf, 20 MB from the kernel" iperf_server
-fi

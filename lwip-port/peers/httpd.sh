@@ -10,7 +10,7 @@
 set -uo pipefail
 
 LINK=$1 RESULTS=$2 FILES=$3
-OLD4=192.0.2.77
+OLD4=192.0.2.77 OLD6=fd6c:7769:7000::77
 WORK=$(mktemp -d) || exit 1
 trap 'rm -rf -- "$WORK"' EXIT
 ulimit -n 4096
@@ -90,10 +90,11 @@ storm() {
 	done
 }
 
+# never_reads ADDRESS
 never_reads() {
 	local baseline connection
 	baseline=$(in_use)
-	exec {connection}<>"/dev/tcp/$LWIP4/80" || return
+	exec {connection}<>"/dev/tcp/$1/80" || return
 	printf 'GET /209715200 HTTP/1.1\r\nHost: x\r\n\r\n' >&"$connection"
 	# Others are served meanwhile, and the server gets tired of it (--send-timeout).
 	get "$LWIP4" 1000003 && back_to "$baseline"
@@ -102,17 +103,18 @@ never_reads() {
 	return "$status"
 }
 
+# vanishes HOST OLD: OLD is an address of the kernel's, with its prefix, for this test only.
 vanishes() {
 	local baseline client status
-	ip address add "$OLD4/24" dev "$DEVICE" || return
+	ip address add "$2" dev "$DEVICE" nodad || return
 	baseline=$(in_use)
-	curl --silent --noproxy '*' --limit-rate 1M --interface "$OLD4" -o /dev/null --max-time 60 "http://$LWIP4/209715200" &
+	curl --silent --noproxy '*' --limit-rate 1M --interface "${2%/*}" -o /dev/null --max-time 60 "http://$1/209715200" &
 	client=$!
 	until (($(pool sockets) > $(awk '$1 == "sockets" { print $2 }' <<<"$baseline"))); do
 		kill -0 "$client" || return
 	done
 	# From here on nobody answers at that address, not even with a RST.
-	ip address del "$OLD4/24" dev "$DEVICE"
+	ip address del "$2" dev "$DEVICE"
 	back_to "$baseline"
 	status=$?
 	kill "$client"
@@ -128,7 +130,14 @@ BASELINE=$(in_use)
 for host in "${HOSTS[@]}"; do
 	family=4
 	[[ $host == "$LWIP4" ]] || family=6
-	[[ $LINK != gone ]] || break
+	bare=${host#[} old=$OLD6/64
+	bare=${bare%]}
+	[[ $family == 6 ]] || old=$OLD4/24
+	if [[ $LINK == gone ]]; then
+		measure "a peer that never reads, IPv$family" never_reads "$bare"
+		measure "a peer that vanishes, IPv$family" vanishes "$host" "$old"
+		continue
+	fi
 	if [[ $LINK != good ]]; then
 		measure "curl 1 MB, IPv$family" get "$host" 1000003
 		measure "curl 10 x 64 KiB at once, IPv$family" several "$host"
@@ -138,11 +147,6 @@ for host in "${HOSTS[@]}"; do
 	measure "wget, 3 files, IPv$family" recursive "http://$host/1" "http://$host/1460" "http://$host/1000003"
 	measure "socat, half-closed, IPv$family" half_close "$host"
 	measure "ab, 3,000 requests by 1,000, IPv$family" benchmark "$host" 3000 1000
-	bare=${host#[}
-	measure "5,000 connects and closes, IPv$family" storm "${bare%]}" 5000
+	measure "5,000 connects and closes, IPv$family" storm "$bare" 5000
 done
-if [[ $LINK == gone ]]; then
-	measure "a peer that never reads" never_reads
-	measure "a peer that vanishes" vanishes
-fi
 measure "pools back" back_to "$BASELINE"

@@ -32,6 +32,8 @@ for family in "${FAMILIES[@]}"; do
 	# Nobody listens there.
 	if timeout 30 socat -t 1 - "TCP$family:$host:6999" </dev/null 2>refused; then fail "IPv$family: a connection to a closed port"; fi
 	grep -q refused refused || fail "IPv$family: a closed port does not refuse: $(cat refused)"
+	version=()
+	((family == 4)) || version=(-V)
+	timeout 60 iperf "${version[@]}" -c "$address" -p 9 -n 1M >iperf.log || fail "IPv$family: iperf failed"
+	grep -q 'bits/sec' iperf.log || fail "IPv$family: iperf measured nothing"
 done
-timeout 60 iperf -c "$LWIP4" -p 9 -n 1M >iperf.log || fail "iperf failed"
-grep -q 'bits/sec' iperf.log || fail "iperf measured nothing"
