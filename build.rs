@@ -25,6 +25,7 @@ fn main() {
     let user = User::from_environment();
     let options = Options::default();
     let bindings = bind(&user, &options, &out);
+    options.warn_of_what_can_be_guessed();
     options.write(&out.join("config.rs"));
     write(&out.join("bindings.rs"), &bindings);
     write(&out.join("lwip_tcp_rust_layout.h"), &layout_assertions(&bindings));
@@ -165,6 +166,16 @@ impl bindgen::callbacks::ParseCallbacks for Options {
 }
 
 impl Options {
+    /// RFC 6528, RFC 6056: what is made of nothing random can be found out from outside.
+    fn warn_of_what_can_be_guessed(&self) {
+        if self.0.borrow().get(&format!("{SWITCH}HAS_RAND")) == Some(&0) {
+            println!(
+                "cargo::warning=LWIP_RAND is not defined: initial sequence numbers and ports can be guessed from outside. Define it \
+                 in arch/cc.h or lwipopts.h (example: #define LWIP_RAND() ((u32_t)board_random()))"
+            );
+        }
+    }
+
     /// Constants into `path`, cfgs to cargo.
     fn write(&self, path: &Path) {
         let mut constants = String::new();

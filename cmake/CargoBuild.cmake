@@ -80,6 +80,10 @@ if(NOT status EQUAL 0)
   cd ${ROOT} &&
   LWIP_DIR='${LWIP_DIR}' LWIP_INCLUDE_DIRS='${path_list}' LWIP_CFLAGS=\"${cflags}\" cargo ${arguments}")
 endif()
+string(REGEX MATCHALL "warning: lwip_tcp_rust@[^\n]*" warnings "${output}")
+foreach(warning IN LISTS warnings)
+    message("${warning}")
+endforeach()
 execute_process(COMMAND "${CMAKE_COMMAND}" -E ${COPY} "${folder}/liblwip_tcp_rust.a" "${ARCHIVE}" COMMAND_ERROR_IS_FATAL ANY)
 
 # cargo's own list: the sources, and each header that lwipopts.h brought in. Folders in it would be newer after any build, and
