@@ -5,7 +5,7 @@
 use crate::api;
 use crate::components::rod::{AckWish, Incoming, Recovery};
 use crate::components::{congestion_control as cc, connection_management as cm, flow_control, rod};
-use crate::ffi::callbacks::Delivery;
+use crate::ffi::callbacks::{AcceptCallback, Delivery};
 use crate::ffi::diagnostics::{Event, debug, mib2_stat, tcp_stat};
 use crate::ffi::ip::{Netif, Packet};
 use crate::ffi::pbuf::Pbuf;
@@ -186,7 +186,7 @@ fn demultiplex(core: &mut Core, segment: &mut Segment, news: &mut News) -> Optio
     core.set_input_closed(false);
     let packet = Packet::current(core);
     let tuple = packet_tuple(packet, segment.header.dst, segment.header.src);
-    let Some(pcb) = core.lookup(&tuple, packet.netif().map_or(0, Netif::index)) else {
+    let Some(pcb) = core.lookup(&tuple, || packet.netif_index()) else {
         return on_segment_in_closed(core, segment, news);
     };
     let id = pcb.id();
@@ -202,11 +202,10 @@ fn demultiplex(core: &mut Core, segment: &mut Segment, news: &mut News) -> Optio
         drop_counted();
         return None;
     }
-    let pcb = core.get(id)?;
-    core.set_input_pcb(pcb.as_ptr());
+    core.set_input_pcb(id.as_ptr());
     #[cfg(sack_recovery)]
     core.set_duplicate(None);
-    if pcb.state() == State::SynSent {
+    if core.get(id)?.state() == State::SynSent {
         on_segment_in_syn_sent(core, id, segment, news);
     } else {
         on_segment_in_synchronized(core, id, segment, news);
@@ -220,10 +219,10 @@ fn in_hook(pcb: *mut crate::ffi::bindings::tcp_pcb, segment: &Segment) -> bool {
     crate::ffi::callbacks::hooks::inpacket(pcb, segment.raw_header, segment.option_area, segment.data.as_ref())
 }
 
-/// No connection: a listener, or nobody.
+/// No connection: a listener, or nobody. Gives the new connection, whose SYN,ACK is to be sent.
 #[inline(never)]
 fn on_segment_in_closed(core: &mut Core, segment: &Segment, news: &mut News) -> Option<PcbId> {
-    let Some(listener) = find_listener(core, segment.header.dst).map(Listener::as_ptr) else {
+    let Some(listener) = find_listener(core, segment.header.dst) else {
         if !segment.has(Flags::RST) {
             // RFC 9293 3.10.7.1: CLOSED.
             tcp_stat!(proterr);
@@ -233,16 +232,28 @@ fn on_segment_in_closed(core: &mut Core, segment: &Segment, news: &mut News) -> 
         return None;
     };
     #[cfg(hook_tcp_inpacket_pcb)]
-    if !in_hook(listener.cast(), segment) {
+    if !in_hook(listener.as_ptr().cast(), segment) {
         return None;
     }
-    on_segment_in_listen(core, listener, segment, news)
+    // RFC 9293 3.10.7.2: LISTEN.
+    if segment.has(Flags::RST) {
+        return None;
+    }
+    if segment.has(Flags::ACK) {
+        news.refuse(segment);
+        return None;
+    }
+    if !segment.has(Flags::SYN) || cm::backlog::is_full(listener) {
+        return None;
+    }
+    let (listener, prio, accept) = (listener.as_ptr(), listener.prio(), api::accept_callback(listener));
+    on_syn_in_listen(core, listener, prio, accept, segment)
 }
 
 /// The listener for a port: one that is bound to the address before one for any.
 fn find_listener(core: &Core, port: u16) -> Option<Listener<'_>> {
     let packet = Packet::current(core);
-    let (local, netif_index) = (packet.dst(), packet.netif().map_or(0, Netif::index));
+    let (local, netif_index) = (packet.dst(), packet.netif_index());
     let mut best = None;
     core.find_listener_by(|listener| {
         let on_netif = listener.netif_idx() == 0 || listener.netif_idx() == netif_index;
@@ -305,25 +316,14 @@ fn packet_tuple<'c>(packet: Packet<'c>, local_port: u16, remote_port: u16) -> Tu
     Tuple { local: packet.dst(), local_port, remote: packet.src(), remote_port }
 }
 
-/// RFC 9293 3.10.7.2: LISTEN. Gives the new connection, whose SYN,ACK is to be sent.
-fn on_segment_in_listen(
+/// A SYN for a listener that has room for it.
+fn on_syn_in_listen(
     core: &mut Core,
     listener: *mut crate::ffi::bindings::tcp_pcb_listen,
+    prio: u8,
+    accept: AcceptCallback,
     segment: &Segment,
-    news: &mut News,
 ) -> Option<PcbId> {
-    if segment.has(Flags::RST) {
-        return None;
-    }
-    if segment.has(Flags::ACK) {
-        news.refuse(segment);
-        return None;
-    }
-    if !segment.has(Flags::SYN) {
-        return None;
-    }
-    let found = core.find_listener(listener).filter(|listener| !cm::backlog::is_full(*listener))?;
-    let (prio, accept) = (found.prio(), api::accept_callback(found));
     let Some(id) = api::allocate(core, prio) else {
         tcp_stat!(memerr);
         core.call_accept_failed(accept);
@@ -358,13 +358,13 @@ fn passive_open(pcb: Pcb<'_>, listener: Listener<'_>, segment: &Segment) {
     let iss = api::initial_sequence_number(pcb);
     cm::on_sequence_numbers(pcb, iss, seq);
     rod::on_syn_in_listen(pcb, seq, iss);
-    take_syn_options(pcb, segment);
-    flow_control::on_syn(pcb, seq, segment.header.wnd, Some(iss));
-    limit_mss(pcb);
+    flow_control::on_syn_in_listen(pcb, iss);
+    take_syn(pcb, segment);
 }
 
-/// The options of a SYN.
-fn take_syn_options(pcb: Pcb<'_>, segment: &Segment) {
+/// What the peer's SYN says of itself: options, window.
+#[inline(never)]
+fn take_syn(pcb: Pcb<'_>, segment: &Segment) {
     #[cfg(ecn)]
     cc::ecn::on_syn(pcb, segment.header.flags);
     let shift = cm::on_syn_options(pcb, &segment.options);
@@ -374,6 +374,8 @@ fn take_syn_options(pcb: Pcb<'_>, segment: &Segment) {
     }
     let _ = shift;
     take_timestamp(pcb, segment);
+    flow_control::on_syn(pcb, segment.header.seq, segment.header.wnd);
+    limit_mss(pcb);
 }
 
 fn take_timestamp(pcb: Pcb<'_>, segment: &Segment) {
@@ -448,7 +450,7 @@ fn offer_refused_data(core: &mut Core, id: PcbId, segment: &Segment) -> bool {
 #[inline(never)]
 fn on_segment_in_syn_sent(core: &mut Core, id: PcbId, segment: &Segment, news: &mut News) {
     let Some(pcb) = core.get(id) else { return };
-    let Header { seq, ack, wnd, .. } = segment.header;
+    let Header { seq, ack, .. } = segment.header;
     if segment.has(Flags::RST) {
         if ack == pcb.snd_nxt() {
             on_reset(core, id);
@@ -465,15 +467,13 @@ fn on_segment_in_syn_sent(core: &mut Core, id: PcbId, segment: &Segment, news: &
     }
     cm::on_heard(pcb, core.ticks());
     cm::on_sequence_numbers(pcb, pcb.iss(), seq);
-    take_syn_options(pcb, segment);
     rod::on_syn_in_syn_sent(pcb, seq, segment.has(Flags::ACK).then_some(ack));
     #[cfg(fine_timers)]
     if segment.has(Flags::ACK) {
         // The handshake is a round trip that no delayed ACK lengthens.
         rod::on_ack_for_timing(pcb, ack, core.clock());
     }
-    flow_control::on_syn(pcb, seq, wnd, None);
-    limit_mss(pcb);
+    take_syn(pcb, segment);
     if !segment.has(Flags::ACK) {
         // Simultaneous open (RFC 9293 3.5, figure 7): our SYN goes out again, with an ACK of theirs.
         cm::enter(pcb, State::SynRcvd);
@@ -604,6 +604,8 @@ fn is_acceptable(pcb: Pcb<'_>, seq: SeqNum, seq_len: u32) -> bool {
 }
 
 /// A challenge ACK (RFC 5961), if the connection may send one more this second.
+#[cold]
+#[inline(never)]
 fn challenge(pcb: Pcb<'_>, news: &mut News) {
     if cm::may_challenge(pcb, pcb.core().ticks()) {
         debug(Event::ChallengeAck, pcb.local_port().into(), pcb.rcv_nxt().raw());

@@ -58,12 +58,14 @@ pub(crate) fn on_connect(pcb: Pcb<'_>, iss: SeqNum) {
     fc.set_snd_wnd(wnd(config::TCP_WND));
 }
 
-/// The peer's SYN, with its sequence number and window (never scaled, RFC 7323 2.2). `iss`: ours, if it came first.
-pub(crate) fn on_syn(pcb: Pcb<'_>, seq: SeqNum, window: u16, iss: Option<SeqNum>) {
+/// A SYN reached a listener: ours will have this number.
+pub(crate) fn on_syn_in_listen(pcb: Pcb<'_>, iss: SeqNum) {
+    own(pcb).set_snd_wl2(iss);
+}
+
+/// The peer's SYN, with its sequence number and window (never scaled, RFC 7323 2.2).
+pub(crate) fn on_syn(pcb: Pcb<'_>, seq: SeqNum, window: u16) {
     let fc = own(pcb);
-    if let Some(iss) = iss {
-        fc.set_snd_wl2(iss);
-    }
     fc.set_rcv_ann_right_edge(pcb.rcv_nxt());
     fc.set_snd_wl1(seq - 1);
     fc.set_snd_wnd(window.into());
@@ -125,7 +127,7 @@ pub(crate) fn on_window_announced(pcb: Pcb<'_>, seq: SeqNum, ack: SeqNum, window
 
 /// Octets were acknowledged: there is room in the send buffer for as many.
 pub(crate) fn on_send_buffer_freed(pcb: Pcb<'_>, octets: Wnd) {
-    own(pcb).set_snd_buf(pcb.snd_buf().saturating_add(octets));
+    own(pcb).set_snd_buf(wnd(u32::from(pcb.snd_buf()).saturating_add(octets.into())));
 }
 
 /// Octets were queued.

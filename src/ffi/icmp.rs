@@ -68,8 +68,7 @@ fn tell(core: &Core, told: &TooBig) {
         remote: Addr::of(&remote),
         remote_port: told.dst_port,
     };
-    let netif = Packet::current(core).netif().map_or(0, super::ip::Netif::index);
-    if let Some(pcb) = core.lookup(&tuple, netif) {
+    if let Some(pcb) = core.lookup(&tuple, || Packet::current(core).netif_index()) {
         pmtu::on_too_big(pcb, told.seq, told.mtu);
     }
 }

@@ -321,6 +321,11 @@ impl<'a> Packet<'a> {
         unsafe { Netif::from_raw(c::ip_data.current_input_netif) }
     }
 
+    /// Its index; 0 if it is not known.
+    pub(crate) fn netif_index(self) -> u8 {
+        self.netif().map_or(0, Netif::index)
+    }
+
     /// The TOS of IPv4, or the traffic class of IPv6.
     #[cfg(ecn)]
     pub(crate) fn tos(self) -> u8 {

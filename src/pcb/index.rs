@@ -66,8 +66,8 @@ fn head(bucket: u16) -> *mut Link {
 
 impl Core {
     /// The connection that a segment with this tuple is for, received on the interface of this index: an active one
-    /// before one in TIME-WAIT.
-    pub(crate) fn lookup<'c>(&'c self, tuple: &Tuple<'_>, netif_index: u8) -> Option<Pcb<'c>> {
+    /// before one in TIME-WAIT. The index is only asked for if there is one that is bound to an interface.
+    pub(crate) fn lookup<'c>(&'c self, tuple: &Tuple<'_>, netif_index: impl Fn() -> u8) -> Option<Pcb<'c>> {
         sync(self);
         // SAFETY: under (lock).
         let mut next = unsafe { *head(tuple.bucket(self)) };
@@ -75,8 +75,8 @@ impl Core {
         while let Some(entry) = next {
             // SAFETY: (live): only living PCBs are in the index.
             let pcb = unsafe { self.handle_of(entry) };
-            if (pcb.netif_idx() == 0 || pcb.netif_idx() == netif_index) && tuple.matches(pcb) {
-                found = Some(pcb);
+            if tuple.matches(pcb) && (pcb.netif_idx() == 0 || pcb.netif_idx() == netif_index()) {
+                found = next;
                 if pcb.state() != State::TimeWait {
                     break;
                 }
@@ -84,7 +84,8 @@ impl Core {
             // SAFETY: an entry of the table, under (lock).
             next = unsafe { (*entry.as_ptr()).chain };
         }
-        found
+        // SAFETY: (live): as above.
+        found.map(|entry| unsafe { self.handle_of(entry) })
     }
 }
 

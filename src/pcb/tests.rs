@@ -53,7 +53,7 @@ fn clear(core: &mut Core) {
     // The index notices that the lists are empty.
     let nobody = addr(0);
     let nobody = Tuple { local: Addr::of(&nobody), local_port: 0, remote: Addr::of(&nobody), remote_port: 0 };
-    assert!(core.lookup(&nobody, 0).is_none());
+    assert!(core.lookup(&nobody, || 0).is_none());
 }
 
 impl Bench {

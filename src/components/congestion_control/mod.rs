@@ -93,9 +93,9 @@ trait Algorithm {
                 return;
             }
         }
-        let mss = Wnd::from(cc.mss());
-        let limit = if ack.after_timeout { mss } else { mss.saturating_mul(2) };
-        cc.set_cwnd(cc.cwnd().saturating_add(ack.acked.min(limit)));
+        let mss = u32::from(cc.mss());
+        let limit = if ack.after_timeout { mss } else { 2 * mss };
+        grow(cc, limit.min(ack.acked.into()));
     }
 
     /// Before a reduction, which may turn out needless.
@@ -115,23 +115,23 @@ trait Algorithm {
         let ssthresh = self.reduced(cc, Cause::Loss);
         cc.set_ssthresh(ssthresh);
         // Three segments have left the network (RFC 5681 3.2, step 3).
-        cc.set_cwnd(ssthresh.saturating_add(Wnd::from(cc.mss()).saturating_mul(3)));
+        cc.set_cwnd(wnd(u32::from(ssthresh).saturating_add(3 * u32::from(cc.mss()))));
     }
 
     /// One more duplicate ACK in recovery: a segment has left the network.
     fn on_duplicate_ack(&mut self, cc: &Cc<'_>) {
         // Not more segments than are in flight can have left the network, whatever the peer says (RFC 5681 3.2, step 4).
-        let in_flight = wnd(cc.snd_nxt() - cc.lastack());
-        let limit = cc.ssthresh().saturating_add(in_flight);
-        cc.set_cwnd(cc.cwnd().saturating_add(cc.mss().into()).min(limit.max(cc.cwnd())));
+        let limit = u32::from(cc.ssthresh()).saturating_add(cc.snd_nxt() - cc.lastack());
+        let cwnd = u32::from(cc.cwnd());
+        cc.set_cwnd(wnd(cwnd.saturating_add(cc.mss().into()).min(limit.max(cwnd))));
     }
 
     /// `acked` octets were acknowledged in recovery, and more was lost.
     fn on_partial_ack(&mut self, cc: &Cc<'_>, acked: Wnd) {
         // RFC 6582 3.2, step 3: deflate by what was acknowledged, and add back a segment if that was one at least.
-        let mss = Wnd::from(cc.mss());
-        let deflated = cc.cwnd().saturating_sub(acked);
-        cc.set_cwnd(if acked >= mss { deflated.saturating_add(mss) } else { deflated }.max(mss));
+        let (mss, acked) = (u32::from(cc.mss()), u32::from(acked));
+        let deflated = u32::from(cc.cwnd()).saturating_sub(acked);
+        cc.set_cwnd(wnd(if acked >= mss { deflated.saturating_add(mss) } else { deflated }.max(mss)));
     }
 
     /// Everything that was outstanding when the loss was detected is acknowledged.
@@ -305,7 +305,13 @@ fn share(cc: &Cc<'_>, window: Wnd, part: u32, whole: u32) -> Wnd {
 
 /// Half of what may be in flight, and at least two segments: RFC 5681, equation 4, with lwIP's measure of FlightSize.
 fn halved(cc: &Cc<'_>) -> Wnd {
-    (window(cc) / 2).max(Wnd::from(cc.mss()).saturating_mul(2))
+    wnd((u32::from(window(cc)) / 2).max(2 * u32::from(cc.mss())))
+}
+
+/// The window gets larger.
+#[inline(never)]
+fn grow(cc: &Cc<'_>, octets: u32) {
+    cc.set_cwnd(wnd(u32::from(cc.cwnd()).saturating_add(octets)));
 }
 
 /// A new PCB.
@@ -408,6 +414,7 @@ fn initial_window(mss: u32) -> u32 {
 }
 
 /// The SYN was acknowledged.
+#[inline(never)]
 pub(crate) fn on_established(pcb: Pcb<'_>) {
     #[cfg(bbr)]
     if !needs_no_sack(&pcb.control()) && !may_have_sack(pcb) {

@@ -1,7 +1,7 @@
 //! RFC 5681 and 6582, with appropriate byte counting (RFC 3465, L = 2).
 
-use super::{Ack, Algorithm, Cause, Cc, halved};
-use crate::ffi::Wnd;
+use super::{Ack, Algorithm, Cause, Cc, grow, halved};
+use crate::ffi::{Wnd, wnd};
 
 /// All of its own state is in lwIP's struct: cwnd, ssthresh, bytes_acked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,18 +24,16 @@ impl Algorithm for NewReno {
     }
 
     fn on_ack(&mut self, cc: &Cc<'_>, ack: &Ack) {
-        let (cwnd, mss) = (cc.cwnd(), Wnd::from(cc.mss()));
-        if cwnd < cc.ssthresh() {
-            self.slow_start(cc, ack);
-        } else {
-            let counted = cc.bytes_acked().saturating_add(ack.acked);
-            if counted >= cwnd {
-                cc.set_bytes_acked(counted - cwnd);
-                cc.set_cwnd(cwnd.saturating_add(mss));
-            } else {
-                cc.set_bytes_acked(counted);
-            }
+        if cc.cwnd() < cc.ssthresh() {
+            return self.slow_start(cc, ack);
         }
+        let cwnd = u32::from(cc.cwnd());
+        let mut counted = u32::from(cc.bytes_acked()).saturating_add(ack.acked.into());
+        if counted >= cwnd {
+            counted -= cwnd;
+            grow(cc, cc.mss().into());
+        }
+        cc.set_bytes_acked(wnd(counted));
     }
 
     fn reduced(&mut self, cc: &Cc<'_>, cause: Cause) -> Wnd {

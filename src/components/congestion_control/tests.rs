@@ -24,7 +24,8 @@ fn established(bench: &mut Bench, mss: u16, window: Wnd) -> PcbId {
     assert!(choose(pcb, 0));
     rod::on_syn_in_listen(pcb, SeqNum::new(0), SeqNum::new(0));
     let window = u32::from(window).min(0xffff) as u16;
-    flow_control::on_syn(pcb, SeqNum::new(0), window, Some(SeqNum::new(0)));
+    flow_control::on_syn_in_listen(pcb, SeqNum::new(0));
+    flow_control::on_syn(pcb, SeqNum::new(0), window);
     on_established(pcb);
     id
 }

@@ -28,19 +28,23 @@ fn tuple_hash(core: &Core, tuple: &Tuple<'_>) -> u32 {
         1..=ADDR_WORDS => tuple.local.word(place - 1),
         _ => tuple.remote.word(place - 1 - ADDR_WORDS),
     });
-    sip_hash(core.secret(), &words)
+    keyed_hash(core, &words)
 }
 
 /// A random number to start looking for a free port at: a new one for each connection (RFC 6056 3.3.1).
 pub(crate) fn next_port_candidate(core: &Core) -> u32 {
     let count = core.ports_chosen().wrapping_add(1);
     core.set_ports_chosen(count);
-    sip_hash(core.secret(), &[count, now_ms()])
+    keyed_hash(core, &[count, now_ms()])
+}
+
+#[inline(never)]
+fn keyed_hash(core: &Core, words: &[u32]) -> u32 {
+    sip_hash(core.secret(), words)
 }
 
 /// SipHash-2-4 with a 128-bit key, over a message of 64-bit words of which these are the lower halves; the lower half of the
 /// result.
-#[inline(never)]
 fn sip_hash([a, b, c, d]: [u32; 4], words: &[u32]) -> u32 {
     let (k0, k1) = (join(a, b), join(c, d));
     let mut v = [

@@ -13,7 +13,8 @@ fn connected(bench: &mut Bench, mss: u16, first: SeqNum, window: u16) -> PcbId {
     let pcb = bench.core.get(id).expect("it lives");
     cm::limit_mss(pcb, mss);
     rod::on_syn_in_listen(pcb, first - 1, SeqNum::new(0));
-    on_syn(pcb, first - 1, window, Some(SeqNum::new(0)));
+    on_syn_in_listen(pcb, SeqNum::new(0));
+    on_syn(pcb, first - 1, window);
     id
 }
 

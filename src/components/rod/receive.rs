@@ -118,7 +118,7 @@ fn fill_gap(rod: &mut Rod<'_>, segment: &mut Incoming) -> (SeqNum, AckWish) {
         let Some(queued) = queue.remove() else { break };
         end += queued.seg().seq_len();
         segment.fin = queued.seg().flags().has(Flags::FIN);
-        if let Some(more) = queued.into_data() {
+        if let Some(more) = queued.into_data().filter(|more| more.tot_len() > 0) {
             segment.data.cat(more);
         }
     }

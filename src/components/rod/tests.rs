@@ -25,7 +25,8 @@ fn connected(bench: &mut Bench, mss: u16, rcv: SeqNum, snd: SeqNum) -> PcbId {
     let pcb = bench.core.get(id).expect("it lives");
     cm::limit_mss(pcb, mss);
     on_syn_in_listen(pcb, rcv - 1, snd);
-    flow_control::on_syn(pcb, rcv - 1, 0xffff, Some(snd));
+    flow_control::on_syn_in_listen(pcb, snd);
+    flow_control::on_syn(pcb, rcv - 1, 0xffff);
     cm::enter(pcb, State::Established);
     id
 }

@@ -156,7 +156,7 @@ proptest! {
                 Step::ChangeByC { place, peer } if !listed.is_empty() => {
                     let (id, list) = listed[place % listed.len()];
                     let pcb = bench.core.get(id).expect("it lives");
-                    let _ = bench.core.lookup(&Tuple::of(pcb), 0);
+                    let _ = bench.core.lookup(&Tuple::of(pcb), || 0);
                     if bench.core.first(list) != Some(pcb) {
                         take_off(list, pcb);
                         set_tuple(pcb, peer);
@@ -184,7 +184,7 @@ proptest! {
 }
 
 fn check(core: &Core, tuple: &Tuple<'_>, netif: u8) -> Result<(), TestCaseError> {
-    let found = core.lookup(tuple, netif).map(Pcb::id);
+    let found = core.lookup(tuple, || netif).map(Pcb::id);
     let (active, waiting) = expected(core, tuple, netif);
     let candidates = if active.is_empty() { waiting } else { active };
     match found {

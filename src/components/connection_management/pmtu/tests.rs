@@ -20,7 +20,8 @@ fn connected(bench: &mut Bench) -> PcbId {
     let pcb = bench.core.get(id).expect("it lives");
     limit_mss(pcb, MSS);
     rod::on_syn_in_listen(pcb, IRS, ISS);
-    flow_control::on_syn(pcb, IRS, 0xffff, Some(ISS));
+    flow_control::on_syn_in_listen(pcb, ISS);
+    flow_control::on_syn(pcb, IRS, 0xffff);
     enter(pcb, State::Established);
     cc::on_established(pcb);
     id

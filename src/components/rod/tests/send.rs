@@ -287,7 +287,8 @@ proptest! {
         let pcb = bench.core.get(id).expect("it lives");
         cm::limit_mss(pcb, mss);
         on_syn_in_listen(pcb, SeqNum::new(0), SeqNum::new(0));
-        flow_control::on_syn(pcb, SeqNum::new(0), window, Some(SeqNum::new(0)));
+        flow_control::on_syn_in_listen(pcb, SeqNum::new(0));
+        flow_control::on_syn(pcb, SeqNum::new(0), window);
         cm::enter(pcb, State::Established);
         let data = app_data(&stream()[..usize::from(octets)]);
         let half = window / 2;
