@@ -2,7 +2,7 @@
 //! option macros as constants and cfgs, wrapper.c compiled, the proof of equal struct layouts, and the C header.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,8 @@ use std::rc::Rc;
 /// Prefixes of the enumerators in wrapper.h.
 const NUMBER: &str = "LWIP_TCP_RUST_NUM_";
 const SWITCH: &str = "LWIP_TCP_RUST_CFG_";
+/// That of our own options.
+const OPTION: &str = "LWIP_TCP_RUST_";
 
 fn main() {
     for input in ["build.rs", "wrapper.h", "wrapper.c", "cbindgen.toml", "src/ffi/introspection.rs"] {
@@ -50,6 +52,11 @@ fn write(path: &Path, text: &str) {
     if let Err(error) = std::fs::write(path, text) {
         fail(&format!("cannot write {}: {error}", path.display()));
     }
+}
+
+/// One of our own files.
+fn read(path: &str) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| fail(&format!("cannot read {path}: {error}")))
 }
 
 /// What the user hands over in the environment.
@@ -142,9 +149,12 @@ fn required(variable: &str, what: &str) -> String {
     }
 }
 
-/// The enumerators of wrapper.h, as clang evaluated them.
+/// The enumerators of wrapper.h, as clang evaluated them, and the macros that have the name of an option of ours.
 #[derive(Clone, Debug, Default)]
-struct Options(Rc<RefCell<BTreeMap<String, i64>>>);
+struct Options {
+    values: Rc<RefCell<BTreeMap<String, i64>>>,
+    macros: Rc<RefCell<BTreeSet<String>>>,
+}
 
 impl bindgen::callbacks::ParseCallbacks for Options {
     fn enum_variant_behavior(
@@ -159,16 +169,23 @@ impl bindgen::callbacks::ParseCallbacks for Options {
             _ => return None,
         };
         if variant.starts_with(NUMBER) || variant.starts_with(SWITCH) {
-            self.0.borrow_mut().insert(variant.to_owned(), value);
+            self.values.borrow_mut().insert(variant.to_owned(), value);
         }
         None
+    }
+
+    fn will_parse_macro(&self, name: &str) -> bindgen::callbacks::MacroParsingBehavior {
+        if name.starts_with(OPTION) {
+            self.macros.borrow_mut().insert(name.to_owned());
+        }
+        bindgen::callbacks::MacroParsingBehavior::Default
     }
 }
 
 impl Options {
     /// RFC 6528, RFC 6056: what is made of nothing random can be found out from outside.
     fn warn_of_what_can_be_guessed(&self) {
-        if self.0.borrow().get(&format!("{SWITCH}HAS_RAND")) == Some(&0) {
+        if self.values.borrow().get(&format!("{SWITCH}HAS_RAND")) == Some(&0) {
             println!(
                 "cargo::warning=LWIP_RAND is not defined: initial sequence numbers and ports can be guessed from outside. Define it \
                  in arch/cc.h or lwipopts.h (example: #define LWIP_RAND() ((u32_t)board_random()))"
@@ -176,10 +193,25 @@ impl Options {
         }
     }
 
+    /// An option that nobody knows is a slip of the pen, which would have no effect.
+    fn check_names(&self, user: &User) {
+        let known: String = ["wrapper.h", "src/ffi/introspection.rs"].iter().map(|file| read(file)).collect();
+        let known: BTreeSet<&str> = known.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+        let macros = self.macros.borrow();
+        let flags = user.flags.iter().map(|flag| flag.strip_prefix("-D").unwrap_or(flag));
+        let flags = flags.filter_map(|flag| flag.split('=').next().filter(|name| name.starts_with(OPTION)));
+        if let Some(name) = macros.iter().map(String::as_str).chain(flags).find(|name| !known.contains(name)) {
+            fail(&format!(
+                "lwipopts.h: {name} is no option of this core: README.md has the table of them (example: #define \
+                 LWIP_TCP_RUST_SACK 1)"
+            ));
+        }
+    }
+
     /// Constants into `path`, cfgs to cargo.
     fn write(&self, path: &Path) {
         let mut constants = String::new();
-        for (name, value) in self.0.borrow().iter() {
+        for (name, value) in self.values.borrow().iter() {
             if let Some(name) = name.strip_prefix(NUMBER) {
                 let _ =
                     writeln!(constants, "/// `{name}` as the user's lwIP has it.\npub const {name}: u32 = {value};");
@@ -193,9 +225,7 @@ impl Options {
 
 /// Tells rustc every cfg that `Options::write` may set, by the names in wrapper.h.
 fn declare_cfgs() {
-    let header =
-        std::fs::read_to_string("wrapper.h").unwrap_or_else(|error| fail(&format!("cannot read wrapper.h: {error}")));
-    for line in header.lines() {
+    for line in read("wrapper.h").lines() {
         if let Some((_, name)) = line.split_once(SWITCH) {
             let name: String = name.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
             if !name.is_empty() {
@@ -241,14 +271,42 @@ fn bind(user: &User, options: &Options, out: &Path) -> String {
     for dir in system {
         builder = builder.clang_arg("-isystem").clang_arg(dir);
     }
-    match builder.generate() {
+    // Where there is no libclang, or it does not know the target, bindgen panics.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let generated = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| builder.generate()));
+    std::panic::set_hook(hook);
+    let Ok(generated) = generated else {
+        fail(&format!(
+            "libclang, by which bindgen reads lwIP's headers, is not there or does not know {}: install it (Debian: libclang-dev), or \
+             name the folder of one that does in LIBCLANG_PATH (example: LIBCLANG_PATH=/usr/lib/llvm-19/lib)",
+            env::var("TARGET").unwrap_or_default()
+        ))
+    };
+    options.check_names(user);
+    match generated {
         Ok(bindings) => bindings.to_string(),
-        Err(error) => fail(&format!(
-            "lwIP's headers cannot be read with your LWIP_INCLUDE_DIRS and LWIP_CFLAGS: {}. Check that the same folders and \
-             defines compile tcp.c (example: LWIP_INCLUDE_DIRS=lwip/src/include:port/include:. LWIP_CFLAGS='-DNO_SYS=1')",
-            error.to_string().trim().replace('\n', "; ")
-        )),
+        Err(error) => fail(&why_not_read(&error.to_string())),
     }
+}
+
+/// What is wrong with the user's headers and options, by what clang says of them.
+fn why_not_read(error: &str) -> String {
+    if let Some((message, _)) = error.split_once("\"lwipopts.h: ").and_then(|(_, message)| message.split_once("\"\n")) {
+        return format!("lwipopts.h: {message}");
+    }
+    // The line of wrapper.h has the option's name.
+    let line =
+        error.split_once("wrapper.h:").and_then(|(_, rest)| rest.split(':').next()).and_then(|line| line.parse().ok());
+    let line = line.and_then(|line: usize| {
+        read("wrapper.h").lines().nth(line.saturating_sub(1)).map(str::trim).map(str::to_owned)
+    });
+    format!(
+        "lwIP's headers cannot be read with your lwipopts.h, LWIP_INCLUDE_DIRS and LWIP_CFLAGS: {}{}. Check that the same folders and \
+         defines compile tcp.c (example: LWIP_INCLUDE_DIRS=lwip/src/include:port/include:. LWIP_CFLAGS='-DNO_SYS=1')",
+        error.trim().replace('\n', "; "),
+        line.map(|line| format!(" in {line}")).unwrap_or_default()
+    )
 }
 
 /// Where the C library of the user's compiler is when cross-compiling, which clang does not know by itself. The user's flags
@@ -348,8 +406,11 @@ fn compile_wrapper(user: &User, out: &Path) {
     for flag in &user.flags {
         build.flag(flag);
     }
-    if let Err(error) = build.try_compile("lwip_tcp_rust_wrapper") {
-        fail(&format!("wrapper.c does not compile with your compiler and LWIP_CFLAGS: {error}"));
+    if build.try_compile("lwip_tcp_rust_wrapper").is_err() {
+        fail(
+            "wrapper.c does not compile with your compiler, LWIP_INCLUDE_DIRS and LWIP_CFLAGS: above is what the compiler says. Check \
+             that they compile tcp.c (example: LWIP_CFLAGS='-mcpu=cortex-m4 -mthumb -DNO_SYS=1')",
+        );
     }
 }
 

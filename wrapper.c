@@ -11,47 +11,6 @@
 /* Sizes and offsets as the Rust side has them: written by build.rs, checked here by the user's compiler. */
 #include "lwip_tcp_rust_layout.h"
 
-#if LWIP_TCP_RUST_CHALLENGE_ACKS < 1 || LWIP_TCP_RUST_CHALLENGE_ACKS > 255
-#error "LWIP_TCP_RUST_CHALLENGE_ACKS must be 1 to 255 (lwipopts.h)"
-#endif
-#if MEMP_NUM_TCP_PCB > 65534
-#error "MEMP_NUM_TCP_PCB must be at most 65534 with the Rust TCP core (lwipopts.h)"
-#endif
-#if LWIP_TCP_SACK_OUT && !TCP_QUEUE_OOSEQ
-#error "LWIP_TCP_SACK_OUT needs TCP_QUEUE_OOSEQ (lwipopts.h)"
-#endif
-#if LWIP_TCP_RUST_USER_TIMEOUT && !LWIP_TCP_RUST_FINE_TIMERS
-#error "LWIP_TCP_RUST_USER_TIMEOUT needs LWIP_TCP_RUST_FINE_TIMERS (lwipopts.h)"
-#endif
-#if LWIP_TCP_RUST_SACK && !(LWIP_TCP_SACK_OUT && LWIP_TCP_RUST_FINE_TIMERS)
-#error "LWIP_TCP_RUST_SACK needs LWIP_TCP_SACK_OUT and LWIP_TCP_RUST_FINE_TIMERS (lwipopts.h)"
-#endif
-#if LWIP_TCP_RUST_RACK && !LWIP_TCP_RUST_SACK
-#error "LWIP_TCP_RUST_RACK needs LWIP_TCP_RUST_SACK (lwipopts.h)"
-#endif
-#if LWIP_TCP_RUST_CUBIC && !LWIP_TCP_RUST_SACK
-#error "LWIP_TCP_RUST_CUBIC needs LWIP_TCP_RUST_SACK (lwipopts.h)"
-#endif
-#if (LWIP_TCP_RUST_PACING || LWIP_TCP_RUST_CWV || LWIP_TCP_RUST_ECN) && !LWIP_TCP_RUST_SACK
-#error "LWIP_TCP_RUST_PACING, LWIP_TCP_RUST_CWV and LWIP_TCP_RUST_ECN need LWIP_TCP_RUST_SACK (lwipopts.h)"
-#endif
-#if LWIP_TCP_RUST_HYSTART && !LWIP_TCP_RUST_RACK
-#error "LWIP_TCP_RUST_HYSTART needs LWIP_TCP_RUST_RACK (lwipopts.h)"
-#endif
-#if LWIP_TCP_RUST_BBR && !(LWIP_TCP_RUST_RACK && LWIP_TCP_RUST_PACING)
-#error "LWIP_TCP_RUST_BBR needs LWIP_TCP_RUST_RACK and LWIP_TCP_RUST_PACING (lwipopts.h)"
-#endif
-#if LWIP_TCP_RUST_CC_DEFAULT != 0 && !(LWIP_TCP_RUST_CC_DEFAULT == 1 && LWIP_TCP_RUST_CUBIC) && \
-  !(LWIP_TCP_RUST_CC_DEFAULT == 2 && LWIP_TCP_RUST_BBR)
-#error "LWIP_TCP_RUST_CC_DEFAULT must be 0, or 1 with LWIP_TCP_RUST_CUBIC, or 2 with LWIP_TCP_RUST_BBR (lwipopts.h)"
-#endif
-#if LWIP_TCP_RUST_RTO_MIN_MS < 1 || LWIP_TCP_RUST_RTO_MIN_MS > 60000
-#error "LWIP_TCP_RUST_RTO_MIN_MS must be 1 to 60000 (lwipopts.h)"
-#endif
-#if LWIP_TCP_RUST_DELAYED_ACK_MS < 1 || LWIP_TCP_RUST_DELAYED_ACK_MS > 500
-#error "LWIP_TCP_RUST_DELAYED_ACK_MS must be 1 to 500 (lwipopts.h)"
-#endif
-
 /* What the archive was built for: sizes of a PCB, a listening PCB and a segment, and how many PCBs there are. */
 const u16_t lwip_tcp_rust_layout[4] = {
   LWIP_MEM_ALIGN_SIZE(sizeof(struct tcp_pcb)), LWIP_MEM_ALIGN_SIZE(sizeof(struct tcp_pcb_listen)),

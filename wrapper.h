@@ -166,6 +166,72 @@ enum lwip_tcp_rust_presence { LWIP_TCP_RUST_CFG_LWIP_TCP = (LWIP_TCP != 0) };
 #define LWIP_TCP_RUST_CC_DEFAULT 0
 #endif
 
+/*
+ * What would not work. build.rs shows these messages as they are.
+ */
+#if (LWIP_TCP_RUST_FINE_TIMERS | LWIP_TCP_RUST_USER_TIMEOUT | LWIP_TCP_RUST_SACK | LWIP_TCP_RUST_RACK | LWIP_TCP_RUST_CUBIC | \
+     LWIP_TCP_RUST_PACING | LWIP_TCP_RUST_BBR | LWIP_TCP_RUST_ECN | LWIP_TCP_RUST_HYSTART | LWIP_TCP_RUST_IW10 | \
+     LWIP_TCP_RUST_CWV | LWIP_TCP_RUST_PMTU) & ~1
+#error "lwipopts.h: LWIP_TCP_RUST_x switches a thing on or off, by 1 or 0, and one of them has another value (example: #define LWIP_TCP_RUST_SACK 1)"
+#endif
+#if LWIP_TCP_RUST_CHALLENGE_ACKS < 1 || LWIP_TCP_RUST_CHALLENGE_ACKS > 255
+#error "lwipopts.h: LWIP_TCP_RUST_CHALLENGE_ACKS must be 1 to 255 (example: #define LWIP_TCP_RUST_CHALLENGE_ACKS 2)"
+#endif
+#if LWIP_TCP_RUST_RTO_MIN_MS < 1 || LWIP_TCP_RUST_RTO_MIN_MS > 60000
+#error "lwipopts.h: LWIP_TCP_RUST_RTO_MIN_MS must be 1 to 60000 (example: #define LWIP_TCP_RUST_RTO_MIN_MS 200)"
+#endif
+#if LWIP_TCP_RUST_DELAYED_ACK_MS < 1 || LWIP_TCP_RUST_DELAYED_ACK_MS > 500
+#error "lwipopts.h: LWIP_TCP_RUST_DELAYED_ACK_MS must be 1 to 500 (example: #define LWIP_TCP_RUST_DELAYED_ACK_MS 40)"
+#endif
+#if LWIP_TCP_RUST_CC_DEFAULT < 0 || LWIP_TCP_RUST_CC_DEFAULT > 2
+#error "lwipopts.h: LWIP_TCP_RUST_CC_DEFAULT must be 0 (NewReno), 1 (CUBIC) or 2 (BBR) (example: #define LWIP_TCP_RUST_CC_DEFAULT 0)"
+#endif
+#if MEMP_NUM_TCP_PCB > 65534
+#error "lwipopts.h: MEMP_NUM_TCP_PCB must be at most 65534 with the Rust TCP core (example: #define MEMP_NUM_TCP_PCB 5000)"
+#endif
+#if LWIP_TCP_SACK_OUT && !TCP_QUEUE_OOSEQ
+#error "lwipopts.h: LWIP_TCP_SACK_OUT needs TCP_QUEUE_OOSEQ (example: #define TCP_QUEUE_OOSEQ 1)"
+#endif
+#if LWIP_TCP_RUST_USER_TIMEOUT && !LWIP_TCP_RUST_FINE_TIMERS
+#error "lwipopts.h: LWIP_TCP_RUST_USER_TIMEOUT needs LWIP_TCP_RUST_FINE_TIMERS (example: #define LWIP_TCP_RUST_FINE_TIMERS 1)"
+#endif
+#if LWIP_TCP_RUST_SACK && !LWIP_TCP_SACK_OUT
+#error "lwipopts.h: LWIP_TCP_RUST_SACK needs LWIP_TCP_SACK_OUT (example: #define LWIP_TCP_SACK_OUT 1)"
+#endif
+#if LWIP_TCP_RUST_SACK && !LWIP_TCP_RUST_FINE_TIMERS
+#error "lwipopts.h: LWIP_TCP_RUST_SACK needs LWIP_TCP_RUST_FINE_TIMERS (example: #define LWIP_TCP_RUST_FINE_TIMERS 1)"
+#endif
+#if LWIP_TCP_RUST_RACK && !LWIP_TCP_RUST_SACK
+#error "lwipopts.h: LWIP_TCP_RUST_RACK needs LWIP_TCP_RUST_SACK (example: #define LWIP_TCP_RUST_SACK 1)"
+#endif
+#if LWIP_TCP_RUST_CUBIC && !LWIP_TCP_RUST_SACK
+#error "lwipopts.h: LWIP_TCP_RUST_CUBIC needs LWIP_TCP_RUST_SACK (example: #define LWIP_TCP_RUST_SACK 1)"
+#endif
+#if LWIP_TCP_RUST_PACING && !LWIP_TCP_RUST_SACK
+#error "lwipopts.h: LWIP_TCP_RUST_PACING needs LWIP_TCP_RUST_SACK (example: #define LWIP_TCP_RUST_SACK 1)"
+#endif
+#if LWIP_TCP_RUST_CWV && !LWIP_TCP_RUST_SACK
+#error "lwipopts.h: LWIP_TCP_RUST_CWV needs LWIP_TCP_RUST_SACK (example: #define LWIP_TCP_RUST_SACK 1)"
+#endif
+#if LWIP_TCP_RUST_ECN && !LWIP_TCP_RUST_SACK
+#error "lwipopts.h: LWIP_TCP_RUST_ECN needs LWIP_TCP_RUST_SACK (example: #define LWIP_TCP_RUST_SACK 1)"
+#endif
+#if LWIP_TCP_RUST_HYSTART && !LWIP_TCP_RUST_RACK
+#error "lwipopts.h: LWIP_TCP_RUST_HYSTART needs LWIP_TCP_RUST_RACK (example: #define LWIP_TCP_RUST_RACK 1)"
+#endif
+#if LWIP_TCP_RUST_BBR && !LWIP_TCP_RUST_RACK
+#error "lwipopts.h: LWIP_TCP_RUST_BBR needs LWIP_TCP_RUST_RACK (example: #define LWIP_TCP_RUST_RACK 1)"
+#endif
+#if LWIP_TCP_RUST_BBR && !LWIP_TCP_RUST_PACING
+#error "lwipopts.h: LWIP_TCP_RUST_BBR needs LWIP_TCP_RUST_PACING (example: #define LWIP_TCP_RUST_PACING 1)"
+#endif
+#if LWIP_TCP_RUST_CC_DEFAULT == 1 && !LWIP_TCP_RUST_CUBIC
+#error "lwipopts.h: LWIP_TCP_RUST_CC_DEFAULT 1 needs LWIP_TCP_RUST_CUBIC (example: #define LWIP_TCP_RUST_CUBIC 1)"
+#endif
+#if LWIP_TCP_RUST_CC_DEFAULT == 2 && !LWIP_TCP_RUST_BBR
+#error "lwipopts.h: LWIP_TCP_RUST_CC_DEFAULT 2 needs LWIP_TCP_RUST_BBR (example: #define LWIP_TCP_RUST_BBR 1)"
+#endif
+
 /* Options that tcp.c and tcp_out.c default by themselves. */
 #ifndef TCP_LOCAL_PORT_RANGE_START
 #define TCP_LOCAL_PORT_RANGE_START 0xc000
