@@ -3,7 +3,7 @@
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 #[derive(Debug)]
 pub(super) struct Bell {
@@ -14,12 +14,20 @@ pub(super) struct Bell {
     asleep: AtomicBool,
     /// It has done so since it last looked: only its own thread uses this.
     slept: AtomicBool,
+    /// Writes to `event` that were begun, and not read yet: only its own thread uses this.
+    unread: AtomicU64,
 }
 
 impl Bell {
     pub(super) fn new() -> io::Result<Self> {
         let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
-        Ok(Self { event, rung: AtomicBool::new(false), asleep: AtomicBool::new(false), slept: AtomicBool::new(false) })
+        Ok(Self {
+            event,
+            rung: AtomicBool::new(false),
+            asleep: AtomicBool::new(false),
+            slept: AtomicBool::new(false),
+            unread: AtomicU64::new(0),
+        })
     }
 
     /// From any thread: look again.
@@ -33,11 +41,16 @@ impl Bell {
 
     /// The stack begins to look.
     pub(super) fn wake_up(&self) {
-        self.asleep.store(false, Ordering::SeqCst);
-        if self.slept.swap(false, Ordering::Relaxed) {
-            // Nothing to read is fine. Who rang may not have written yet: that wakes us once more, and is read then.
-            let _ = self.event.read();
+        let undisturbed = self.asleep.swap(false, Ordering::SeqCst);
+        let mut unread = self.unread.load(Ordering::Relaxed);
+        if self.slept.swap(false, Ordering::Relaxed) && !undisturbed {
+            unread += 1;
         }
+        if unread > 0 {
+            // Who rang may not have written yet: that wakes us once more, and is read then.
+            unread = unread.saturating_sub(self.event.read().unwrap_or(0));
+        }
+        self.unread.store(unread, Ordering::Relaxed);
         self.rung.store(false, Ordering::SeqCst);
     }
 
@@ -53,6 +66,14 @@ impl Bell {
 impl AsFd for Bell {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.event.as_fd()
+    }
+}
+
+#[cfg(test)]
+impl Bell {
+    /// How often the stack was woken since this was asked last. It takes that from the stack, which does not mind.
+    pub(super) fn take_wakings(&self) -> u64 {
+        self.event.read().unwrap_or(0)
     }
 }
 
@@ -79,6 +100,29 @@ mod tests {
         bell.wake_up();
         assert!(bell.fall_asleep());
         assert!(!is_readable(&bell));
+        Ok(())
+    }
+
+    /// As above, but what was held up comes only when the stack has been woken by another ring, or by a timer, in between.
+    #[test]
+    fn a_ring_that_is_later_still_wakes_once() -> io::Result<()> {
+        for rings in [false, true] {
+            let bell = Bell::new()?;
+            assert!(bell.fall_asleep());
+            assert!(bell.asleep.swap(false, Ordering::SeqCst));
+            bell.wake_up();
+            assert!(bell.fall_asleep());
+            if rings {
+                bell.ring();
+            }
+            bell.wake_up();
+            bell.event.write(1)?;
+            assert!(bell.fall_asleep());
+            assert!(is_readable(&bell));
+            bell.wake_up();
+            assert!(bell.fall_asleep());
+            assert!(!is_readable(&bell));
+        }
         Ok(())
     }
 }

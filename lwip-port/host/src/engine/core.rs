@@ -15,6 +15,8 @@ use std::sync::Arc;
 pub(crate) struct Core {
     pub(crate) lwip: Lwip,
     pub(super) connections: HashMap<Id, Connection>,
+    /// Connections with news, of which `tell_sockets` tells.
+    pub(super) news: Vec<Id>,
     pub(crate) listeners: HashMap<Id, Arc<Backlog>>,
     pub(crate) udp: HashMap<Id, Arc<Queue<SocketAddr>>>,
     pub(crate) raw: HashMap<Id, Arc<Queue<IpAddr>>>,
@@ -28,6 +30,7 @@ impl Core {
         Self {
             lwip,
             connections: HashMap::new(),
+            news: Vec::new(),
             listeners: HashMap::new(),
             udp: HashMap::new(),
             raw: HashMap::new(),
@@ -42,7 +45,7 @@ impl Core {
             Event::Connected { id } => self.on_connected(id),
             Event::Received { id, data } => self.on_received(id, data),
             Event::Finished { id } => self.on_finished(id),
-            Event::Acked { id } | Event::Poll { id } => self.serve_connection(id),
+            Event::Acked { id } | Event::Poll { id } => self.on_acked(id),
             Event::Failed { id, error } => self.on_failed(id, error),
             Event::Datagram { id, data, from } => {
                 if let Some(queue) = self.udp.get(&id) {

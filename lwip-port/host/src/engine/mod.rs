@@ -3,6 +3,8 @@
 mod bell;
 mod core;
 mod tcp;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub(crate) use self::core::Core;
 
@@ -10,7 +12,8 @@ use crate::ffi::Lwip;
 use crate::sync::{Answer, Reply, call};
 use crate::tcp::Shared;
 use bell::Bell;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -161,10 +164,8 @@ impl Engine {
         if left == Some(Duration::ZERO) {
             return Ok(());
         }
-        // Rounded up: waking before the time means waking twice.
-        let timeout = left.map_or(PollTimeout::NONE, |left| {
-            PollTimeout::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(PollTimeout::MAX)
-        });
+        // To the nanosecond: the link emulator's delays are shorter than poll(2)'s milliseconds.
+        let timeout = left.map(TimeSpec::from_duration);
         let bell = &self.handle.bell;
         self.core.lwip.with_devices(|devices| {
             let mut descriptors = vec![PollFd::new(bell.as_fd(), PollFlags::POLLIN)];
@@ -173,7 +174,7 @@ impl Engine {
                     descriptors.push(PollFd::new(descriptor, PollFlags::POLLIN));
                 }
             }
-            match poll(&mut descriptors, timeout) {
+            match ppoll(&mut descriptors, timeout, None) {
                 Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
                 Err(error) => Err(error.into()),
             }
@@ -193,6 +194,7 @@ impl Engine {
                 quiet = false;
                 self.core.on_event(event);
             }
+            self.core.tell_sockets();
             if quiet && !self.core.lwip.loopback_waits() {
                 return false;
             }

@@ -14,6 +14,10 @@ pub(super) struct Connection {
     shared: Arc<Shared>,
     /// What did not fit any more.
     head: Bytes,
+    /// What came, and the socket was not told of yet.
+    arrived: Vec<Bytes>,
+    /// TCP may have room for more of what was written.
+    acked: bool,
     finished: bool,
     /// The socket is gone: close when everything is written.
     dropped: bool,
@@ -23,7 +27,20 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, head: Bytes::new(), finished: false, dropped: false, lingers: None }
+        Self {
+            shared,
+            head: Bytes::new(),
+            arrived: Vec::new(),
+            acked: false,
+            finished: false,
+            dropped: false,
+            lingers: None,
+        }
+    }
+
+    /// Whether it is among `Core::news`.
+    fn has_news(&self) -> bool {
+        self.acked || !self.arrived.is_empty()
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -121,24 +138,56 @@ impl Core {
     }
 
     pub(super) fn on_received(&mut self, id: Id, data: Bytes) {
-        let Some(connection) = self.connections.get(&id) else { return };
-        let length = data.len();
+        let Some(connection) = self.connections.get_mut(&id) else { return };
         if connection.dropped {
             // RFC 9293 3.6: nobody will read it, and the peer has to be told.
             self.abort(id);
-        } else if !connection.shared.received(data) {
+            return;
+        }
+        if !connection.has_news() {
+            self.news.push(id);
+        }
+        connection.arrived.push(data);
+    }
+
+    pub(super) fn on_acked(&mut self, id: Id) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if !connection.has_news() {
+            self.news.push(id);
+        }
+        connection.acked = true;
+    }
+
+    /// Tells each socket what came in this round, and goes on with what it wants to be sent: once, and not for each segment.
+    pub(super) fn tell_sockets(&mut self) {
+        let mut news = std::mem::take(&mut self.news);
+        for id in news.drain(..) {
+            self.hand_over(id);
+            if self.connections.get_mut(&id).is_some_and(|connection| std::mem::take(&mut connection.acked)) {
+                self.serve_connection(id);
+            }
+        }
+        self.news = news;
+    }
+
+    /// Hands over what came.
+    fn hand_over(&mut self, id: Id) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if let Some(length) = connection.shared.received(&mut connection.arrived) {
             // shutdown(Read): it is read, and forgotten.
             self.lwip.tcp_recved(id, length);
         }
     }
 
     pub(super) fn on_finished(&mut self, id: Id) {
+        self.hand_over(id);
         if let Some(connection) = self.connections.get(&id) {
             connection.shared.ended();
         }
     }
 
     pub(super) fn on_failed(&mut self, id: Id, error: Error) {
+        self.hand_over(id);
         let Some(connection) = self.connections.remove(&id) else { return };
         match error {
             Error::Closed => connection.shared.closed(),

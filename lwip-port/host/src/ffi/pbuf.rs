@@ -100,3 +100,25 @@ pub(super) unsafe fn contiguous(pbuf: *const c::pbuf, scratch: &mut Vec<u8>) -> 
     unsafe { c::pbuf_copy_partial(pbuf, scratch.as_mut_ptr().cast(), head.tot_len, 0) };
     scratch
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffi::Lwip;
+
+    #[test]
+    fn what_lwip_has_received_is_read_where_it_lies() -> std::io::Result<()> {
+        let _alone = crate::sync::lock(&crate::engine::tests::STACK);
+        let _lwip = Lwip::take()?;
+        let pbuf = from_slice(c::PBUF_RAW, b"data");
+        assert!(!pbuf.is_null());
+        // SAFETY: it was just made.
+        let payload = unsafe { (*pbuf).payload }.cast_const().cast::<u8>();
+        let mut parts = Vec::new();
+        // SAFETY: it is ours, and we have lwIP.
+        unsafe { into_parts(pbuf, |part| parts.push(part)) };
+        assert_eq!(parts, [Bytes::from_static(b"data")]);
+        assert_eq!(parts.first().map(|part| part.as_ptr()), Some(payload));
+        Ok(())
+    }
+}

@@ -361,6 +361,27 @@ impl Lwip {
         Ok(length)
     }
 
+    /// How many octets of data that were not sent yet lie in that memory.
+    #[cfg(test)]
+    pub(crate) fn tcp_unsent_within(&mut self, id: Id, memory: std::ops::Range<*const u8>) -> usize {
+        let mut octets = 0;
+        // SAFETY: we have lwIP, the PCB is alive, and its queue is a list of segments with a chain each.
+        unsafe {
+            let mut next = pcb(id).ok().and_then(|pcb| (*pcb).unsent.as_ref());
+            while let Some(segment) = next {
+                let mut part = segment.p.as_ref();
+                while let Some(pbuf) = part {
+                    if memory.contains(&pbuf.payload.cast_const().cast()) {
+                        octets += usize::from(pbuf.len);
+                    }
+                    part = pbuf.next.as_ref();
+                }
+                next = segment.next.as_ref();
+            }
+        }
+        octets
+    }
+
     /// Sends what is queued, as far as the windows allow.
     pub(crate) fn tcp_output(&mut self, id: Id) {
         if let Ok(pcb) = pcb(id) {

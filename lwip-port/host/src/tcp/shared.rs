@@ -118,15 +118,21 @@ impl Shared {
         lock(&self.state).phase == Phase::Open
     }
 
-    /// False: nobody wants it.
-    pub(crate) fn received(&self, data: Bytes) -> bool {
+    /// Takes what came, and leaves the place for it empty. Some: nobody wants it, and it had so many octets.
+    pub(crate) fn received(&self, data: &mut Vec<Bytes>) -> Option<usize> {
+        if data.is_empty() {
+            return None;
+        }
         let mut state = lock(&self.state);
         if state.read_shut {
-            return false;
+            return Some(data.drain(..).map(|data| data.len()).sum());
         }
-        state.received.push_back(data);
-        state.readers.wake();
-        true
+        state.received.extend(data.drain(..));
+        let mut readers = std::mem::take(&mut state.readers);
+        // Who wakes wants the lock.
+        drop(state);
+        readers.wake();
+        None
     }
 
     pub(crate) fn ended(&self) {
