@@ -46,24 +46,27 @@ fn visit_active(core: &mut Core, visit: fn(&mut Core, PcbId)) {
     }
 }
 
+/// Visits each PCB in TIME-WAIT. A visit may free it, and with that end the walk early: the next timer goes on.
+#[inline(never)]
+fn visit_waiting(core: &mut Core, visit: fn(&mut Core, PcbId)) {
+    let mut next = core.first_id(List::TimeWait);
+    while let Some(id) = next {
+        let Some(pcb) = core.get(id) else { return };
+        next = pcb.following_id();
+        visit(core, id);
+    }
+}
+
 /// tcp_slowtmr.
 pub(crate) fn slow(core: &mut Core) {
     core.set_ticks(core.ticks().wrapping_add(1));
     visit_active(core, slow_visit);
-    end_time_wait(core);
-}
-
-/// 2MSL after the last segment TIME-WAIT is over (RFC 9293 3.6.1).
-#[inline(never)]
-fn end_time_wait(core: &mut Core) {
-    let mut next = core.first_id(List::TimeWait);
-    while let Some(pcb) = next.and_then(|id| core.get(id)) {
-        let (id, over) = (pcb.id(), cm::state_timed_out(pcb, core.ticks()));
-        next = pcb.following_id();
-        if over {
+    // 2MSL after the last segment TIME-WAIT is over (RFC 9293 3.6.1).
+    visit_waiting(core, |core, id| {
+        if core.get(id).is_some_and(|pcb| cm::state_timed_out(pcb, core.ticks())) {
             api::abandon(core, id, false);
         }
-    }
+    });
 }
 
 /// What becomes of a connection that the timer has looked at.
@@ -203,14 +206,7 @@ pub(crate) fn fast(core: &mut Core) {
     #[cfg(fine_timers)]
     fine::on_fast_timer(core);
     visit_active(core, fast_visit);
-    let mut next = core.first_id(List::TimeWait);
-    while let Some(pcb) = next.and_then(|id| core.get(id)) {
-        let id = pcb.id();
-        next = pcb.following_id();
-        if pcb.has_refused_data() {
-            api::process_refused_data(core, id).ok();
-        }
-    }
+    visit_waiting(core, offer_refused_data);
     api::wake_writers(core);
 }
 
@@ -221,9 +217,11 @@ fn fast_visit(core: &mut Core, id: PcbId) {
         output(core, id).ok();
     }
     api::retry_close(core, id);
-    if core.get(id).is_some_and(Pcb::has_refused_data) {
-        api::process_refused_data(core, id).ok();
-    }
+    offer_refused_data(core, id);
+}
+
+fn offer_refused_data(core: &mut Core, id: PcbId) {
+    api::process_refused_data(core, id).ok();
 }
 
 /// tcp_txnow: a driver has room again.

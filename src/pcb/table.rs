@@ -104,7 +104,7 @@ pub(super) fn number_of(ptr: *const c::tcp_pcb) -> u16 {
     const STRIDE: usize = config::PCB_POOL_STRIDE as usize;
     const SHIFT: u32 = STRIDE.trailing_zeros();
     const INVERSE: usize = inverse(STRIDE >> SHIFT);
-    let distance = ptr.addr().wrapping_sub(first().addr());
+    let distance = ptr.addr().wrapping_sub(first());
     let number = distance.rotate_right(SHIFT).wrapping_mul(INVERSE);
     if number < ENTRIES { number as u16 + 1 } else { NONE }
 }
@@ -112,17 +112,17 @@ pub(super) fn number_of(ptr: *const c::tcp_pcb) -> u16 {
 /// Where the PCB of a number lies: [`number_of`] backwards.
 #[cfg(all(test, not(memp_mem_malloc)))]
 pub(super) fn pcb_of(number: u16) -> *const c::tcp_pcb {
-    first().wrapping_byte_add(usize::from(number).wrapping_sub(1) * config::PCB_POOL_STRIDE as usize)
+    let distance = usize::from(number).wrapping_sub(1) * config::PCB_POOL_STRIDE as usize;
+    (&raw const c::memp_memory_TCP_PCB_base).cast::<c::tcp_pcb>().with_addr(first() + distance)
 }
 
 /// Where the first PCB of the pool lies.
 #[cfg(not(memp_mem_malloc))]
 #[inline]
-fn first() -> *const c::tcp_pcb {
+fn first() -> usize {
     const ALIGNMENT: usize = config::MEM_ALIGNMENT as usize;
-    let base = (&raw const c::memp_memory_TCP_PCB_base).cast::<c::tcp_pcb>();
-    let padding = base.addr().wrapping_neg() & (ALIGNMENT - 1);
-    base.wrapping_byte_add(padding + config::PCB_POOL_OFFSET as usize)
+    let base = (&raw const c::memp_memory_TCP_PCB_base).addr();
+    (base.wrapping_add(ALIGNMENT - 1) & !(ALIGNMENT - 1)) + config::PCB_POOL_OFFSET as usize
 }
 
 /// The inverse of an odd number modulo 2^n, by Newton's iteration: each round doubles the bits that are right.

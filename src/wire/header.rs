@@ -102,7 +102,7 @@ impl Header {
     }
 
     /// Writes a header, checksum and urgent pointer zero.
-    #[inline]
+    #[inline(always)]
     pub fn emit(&self, bytes: &mut [u8; HEADER_LEN as usize]) {
         let Self { src, dst, seq, ack, len, flags, wnd } = *self;
         // By words: each of them is turned and stored at once.

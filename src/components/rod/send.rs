@@ -105,13 +105,13 @@ pub(crate) fn back_to_unsent(pcb: Pcb<'_>, seg: SegBox) {
     own(pcb).unsent().push_front(seg);
 }
 
-/// A segment of data, or with SYN or FIN, is to be sent.
+/// A segment with SYN or FIN is to be sent: one pbuf, and one sequence number.
 pub(crate) fn enqueue(pcb: Pcb<'_>, seg: SegBox) {
     let mut rod = own(pcb);
     #[cfg(user_timeout)]
     super::user_timeout::on_queueing(&rod);
-    rod.set_snd_queuelen(pcb.snd_queuelen().saturating_add(seg.seg().clen()));
-    rod.set_snd_lbb(pcb.snd_lbb() + seg.seg().seq_len());
+    rod.set_snd_queuelen(pcb.snd_queuelen().saturating_add(1));
+    rod.set_snd_lbb(pcb.snd_lbb() + 1);
     rod.unsent().push_back(seg);
 }
 
