@@ -17,6 +17,12 @@ const u16_t lwip_tcp_rust_layout[4] = {
   LWIP_MEM_ALIGN_SIZE(sizeof(struct tcp_seg)), MEMP_NUM_TCP_PCB
 };
 
+#if MEMP_MEM_MALLOC
+#define LWIP_TCP_RUST_POOL_NUM(pool) ((u16_t)MEMP_NUM_TCP_PCB)
+#else
+#define LWIP_TCP_RUST_POOL_NUM(pool) ((u16_t)memp_pools[pool]->num)
+#endif
+
 /*
  * Whether that is what lwIP, which it is linked with, was built for: its pools tell. A prebuilt archive may have been made
  * with another lwipopts.h. If not, TCP stays off: tcp_new() has no PCB to give.
@@ -29,7 +35,16 @@ u8_t lwip_tcp_rust_fits_lwip(void)
 #if !MEMP_MEM_MALLOC
   fits = fits && memp_pools[MEMP_TCP_PCB]->num == lwip_tcp_rust_layout[3];
 #endif
-  /* An assertion and not a line of output: the core brings no printf into a firmware whose C has none. */
+#ifdef LWIP_DEBUG
+  if (!fits) {
+    LWIP_PLATFORM_DIAG(("lwip_tcp_rust: the archive was built for %" U16_F " PCBs of %" U16_F " bytes, listeners of %" U16_F
+                        " and segments of %" U16_F "; lwIP for %" U16_F " of %" U16_F ", %" U16_F " and %" U16_F "\n",
+                        lwip_tcp_rust_layout[3], lwip_tcp_rust_layout[0], lwip_tcp_rust_layout[1], lwip_tcp_rust_layout[2],
+                        LWIP_TCP_RUST_POOL_NUM(MEMP_TCP_PCB), (u16_t)memp_pools[MEMP_TCP_PCB]->size,
+                        (u16_t)memp_pools[MEMP_TCP_PCB_LISTEN]->size, (u16_t)memp_pools[MEMP_TCP_SEG]->size));
+  }
+#endif
+  /* Else an assertion and not a line of output: the core brings no printf into a firmware whose C has none. */
   LWIP_ASSERT("lwip_tcp_rust was built for another lwipopts.h or other compiler flags than lwIP", fits);
   return fits;
 }
