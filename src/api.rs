@@ -118,14 +118,19 @@ fn is_port_taken(core: &Core, port: u16, local: Option<Addr<'_>>, reuse: bool) -
     };
     core.find_listener_by(|other| other.local_port() == port && in_the_way(other.local_ip(), other.so_options()))
         .is_some()
-        || find_in_any(core, if reuse { 2 } else { 3 }, |other| {
+        || find_in_any(core, if reuse { List::OPEN } else { List::PCBS }, |other| {
             other.local_port() == port && in_the_way(other.local_ip(), other.so_options())
         })
 }
 
-/// One of the first `lists` lists of PCBs (bound, active, TIME-WAIT) has such a PCB.
-fn find_in_any(core: &Core, lists: usize, is_it: impl Fn(Pcb<'_>) -> bool + Copy) -> bool {
-    List::ALL.iter().skip(1).take(lists).any(|list| core.find_in(*list, is_it).is_some())
+/// One of these lists of PCBs has such a PCB.
+fn find_in_any(core: &Core, lists: &[List], is_it: impl Fn(Pcb<'_>) -> bool + Copy) -> bool {
+    for list in lists {
+        if core.find_in(*list, is_it).is_some() {
+            return true;
+        }
+    }
+    false
 }
 
 /// A port of the ephemeral range that no PCB has (RFC 6056 3.3.1: a random one, or the next free one behind it).
@@ -200,7 +205,7 @@ pub(crate) fn connect(core: &mut Core, id: PcbId, to: Connect<'_>) -> Result {
 /// Another connection has the same 4-tuple.
 fn exists(core: &Core, pcb: Pcb<'_>) -> bool {
     let tuple = Tuple::of(pcb);
-    find_in_any(core, 3, |other| other != pcb && tuple.matches(other))
+    find_in_any(core, List::PCBS, |other| other != pcb && tuple.matches(other))
 }
 
 /// RFC 9293 3.10.1: the variables, and the SYN into the queue.
@@ -273,7 +278,7 @@ pub(crate) fn has_listener(pcb: Pcb<'_>) -> bool {
 /// tcp_close of a listener: connections that it has not accepted lose it.
 pub(crate) fn close_listener(core: &mut Core, listener: *mut c::tcp_pcb_listen) {
     #[cfg(any(lwip_callback_api, tcp_listen_backlog))]
-    find_in_any(core, 3, |pcb| {
+    find_in_any(core, List::PCBS, |pcb| {
         if pcb.came_in_by(listener) {
             cm::on_listener_closed(pcb);
         }
@@ -327,19 +332,18 @@ pub(crate) fn shutdown(core: &mut Core, id: PcbId, rx: bool, tx: bool) -> Result
 fn close_both(core: &mut Core, id: PcbId, reset_on_unread: bool) -> Result {
     let pcb = core.get(id).ok_or(Error::ARG)?;
     let state = pcb.state();
+    if matches!(state, State::Closed | State::SynSent) {
+        finish(core, id, false, None);
+        if state == State::SynSent {
+            mib2_stat!(tcpattemptfails);
+        }
+        return Ok(());
+    }
     if reset_on_unread && matches!(state, State::Established | State::CloseWait) && has_unread_data(pcb) {
         reset_and_close(core, id);
         return Ok(());
     }
-    match state {
-        State::Closed => finish(core, id, false, None),
-        State::SynSent => {
-            finish(core, id, false, None);
-            mib2_stat!(tcpattemptfails);
-        }
-        _ => return send_fin(core, id),
-    }
-    Ok(())
+    send_fin(core, id)
 }
 
 /// Data were received that the application has not taken, or not acknowledged by tcp_recved.
@@ -506,9 +510,9 @@ pub(crate) fn address_changed(core: &mut Core, old: Addr<'_>, new: Option<Addr<'
     if old.is_any() {
         return;
     }
-    for list in [List::Active, List::Bound] {
+    for list in &[List::Active, List::Bound] {
         loop {
-            let bound = core.find_in(list, |pcb| is_bound_to(pcb.local_ip(), old)).map(Pcb::id);
+            let bound = core.find_in(*list, |pcb| is_bound_to(pcb.local_ip(), old)).map(Pcb::id);
             let Some(id) = bound else { break };
             abandon(core, id, true);
         }

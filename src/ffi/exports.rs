@@ -65,13 +65,15 @@ fn listener(core: &Core, pcb: *const c::tcp_pcb) -> Option<Listener<'_>> {
 /// The connection at `pcb`; a listener is the wrong thing.
 #[inline(never)]
 pub(super) fn connection(core: &Core, pcb: *const c::tcp_pcb) -> Option<Pcb<'_>> {
-    match target(core, pcb) {
-        Target::Connection(pcb) => Some(pcb),
-        Target::Listener(_) => {
-            assert_that(false, Assertion::ListeningPcb);
+    match core.find(pcb) {
+        Some(pcb) => Some(pcb),
+        None => {
+            // Only to say which assertion it is.
+            if cfg!(lwip_asserts) && listener(core, pcb).is_some() {
+                assert_that(false, Assertion::ListeningPcb);
+            }
             None
         }
-        Target::Nothing => None,
     }
 }
 

@@ -64,6 +64,12 @@ impl List {
     /// All, that of listeners first, those that are in the demultiplexing index last.
     pub(crate) const ALL: &'static [Self; 4] = &[Self::Listen, Self::Bound, Self::Active, Self::TimeWait];
 
+    /// Those of PCBs that are no listeners.
+    pub(crate) const PCBS: &'static [Self] = &[Self::Bound, Self::Active, Self::TimeWait];
+
+    /// Those of PCBs that are of use to the application still.
+    pub(crate) const OPEN: &'static [Self] = &[Self::Bound, Self::Active];
+
     /// The list whose head is at `head`.
     pub(crate) fn at(head: *const *mut tcp_pcb) -> Option<Self> {
         Self::ALL.iter().copied().find(|list| core::ptr::eq(list.head(), head))
