@@ -48,6 +48,10 @@ measure() {
 host() { timeout 60 "$LWIPHOST" "$1" --device tap:tap0 --seed 1 "${OPTIONS[@]}" "${@:2}"; }
 same() { [[ $(sha256sum <"$1") == $(sha256sum <"$2") ]]; }
 http_get() { host http-get -o "$WORK/got" "http://$1:8000/$2" && same "$FILES/$2" "$WORK/got"; }
+joined() {
+	timeout 60 "$LWIPHOST" http-get -o "$WORK/got" --device "exec:'$LWIPHOST' httpd '$FILES' --device stdio --ip $KERNEL4/24" \
+		"http://$KERNEL4/1000003" && same "$FILES/1000003" "$WORK/got"
+}
 echo_back() { host client "$1" 7000 <"$FILES/1000003" >"$WORK/got" && same "$FILES/1000003" "$WORK/got"; }
 
 # iperf_server FAMILY ADDRESS
@@ -80,6 +84,11 @@ serve python3 -m http.server --bind :: --directory "$FILES" 8000
 serve socat TCP6-LISTEN:7000,fork,reuseaddr,ipv6only=0 EXEC:cat
 serve iperf -s -V -p 5001
 for port in 8000 7000 5001; do wait_for "$port"; done
+
+# No kernel in between: the file server is at the far end of a pair of pipes.
+if [[ $LINK == good ]]; then
+	measure "http-get from httpd, on one wire" joined
+fi
 
 for host in "${HOSTS[@]}"; do
 	family=4 size=1000003

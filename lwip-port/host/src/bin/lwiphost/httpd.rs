@@ -8,14 +8,14 @@ use std::io::{self, BufRead as _, BufReader};
 use std::net::IpAddr;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc::RecvTimeoutError;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
-use lwip_host::device::{Device, Readiness};
+use anyhow::{Context as _, Result, anyhow, bail};
+use lwip_host::device::{Device, Medium, PacketSocket, Readiness};
 use lwip_host::netns::{Namespace, STACK_V4, STACK_V6};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -35,24 +35,15 @@ const LOOK: Duration = Duration::from_millis(100);
 
 pub fn run(options: &HttpdOptions, network: &NetworkOptions, namespace: Option<&Namespace>) -> Result<ExitCode> {
     let program = find()?;
+    // Before anything starts a thread.
+    let place = Place::find(network, namespace)?;
     let interrupted = server::interrupts()?;
-    let mut wire = None;
-    let interface = match (namespace, &network.device) {
-        (Some(namespace), _) => {
-            wire = Some(Wire::start(network, namespace)?);
-            INTERFACE
-        }
-        (None, Some(DeviceSpec::Tap(name))) => {
-            let (sending, receiving) = network.link.impairments();
-            if network.pcap.is_some() || !sending.is_none() || !receiving.is_none() {
-                bail!("httpd has the interface to itself: the link emulator and --pcap go with --netns");
-            }
-            name
-        }
-        _ => bail!("which network? --netns makes one for this command alone; --device tap:NAME names an interface"),
+    let (interface, wire) = match place {
+        Place::Interface(name) => (name, None),
+        Place::Behind(network, near) => (INTERFACE.to_owned(), Some(Wire::start(network, near)?)),
     };
     let mut child =
-        Server(command(&program, options, network, interface)?.spawn().context(program.display().to_string())?);
+        Server(command(&program, options, network, &interface)?.spawn().context(program.display().to_string())?);
     let said = BufReader::new(child.0.stdout.take().context("the server has no output")?);
     let Some(line) = said.lines().next().transpose().context("the server's output")? else {
         let status = child.0.wait().context("the server was lost")?;
@@ -70,6 +61,9 @@ pub fn run(options: &HttpdOptions, network: &NetworkOptions, namespace: Option<&
                     Ok(()) | Err(RecvTimeoutError::Disconnected) => break ExitCode::SUCCESS,
                     Err(RecvTimeoutError::Timeout) => {}
                 }
+                if wire.as_ref().is_some_and(Wire::is_broken) {
+                    break ExitCode::SUCCESS;
+                }
                 if let Some(status) = child.0.try_wait().context("the server was lost")? {
                     bail!("{PROGRAM} has ended: {status}");
                 }
@@ -83,11 +77,44 @@ pub fn run(options: &HttpdOptions, network: &NetworkOptions, namespace: Option<&
     Ok(if ended { code } else { ExitCode::from(FAILED) })
 }
 
-/// Beside this program, or on PATH.
+/// Where the server is plugged in.
+enum Place {
+    /// The interface is the server's own, and nobody is in between.
+    Interface(String),
+    /// Behind a wire of ours, the near end of which is in a namespace that this process is in by now.
+    Behind(Network, PacketSocket),
+}
+
+impl Place {
+    fn find(options: &NetworkOptions, namespace: Option<&Namespace>) -> Result<Self> {
+        let (sending, receiving) = options.link.impairments();
+        let bare = options.pcap.is_none() && sending.is_none() && receiving.is_none();
+        if let Some(DeviceSpec::Tap(name)) = options.device.as_ref().filter(|_| bare) {
+            return Ok(Self::Interface(name.clone()));
+        }
+        // What was opened before a namespace is entered stays where it is.
+        let network = network::open(options, namespace)?;
+        if !matches!(network.device.readiness(), Readiness::Fd(_)) || network.device.capabilities().medium == Medium::Ip
+        {
+            return Err(
+                anyhow!("the server has an Ethernet interface, and wants one at the far end").context(Unavailable)
+            );
+        }
+        let near = match namespace {
+            Some(namespace) => namespace.wire(INTERFACE, options.mtu),
+            None if options.run.is_some() => bail!("--run goes with --netns here"),
+            None => Namespace::enter().and_then(|namespace| namespace.wire(INTERFACE, options.mtu)),
+        };
+        Ok(Self::Behind(network, near.context("no interface for the server").context(Unavailable)?))
+    }
+}
+
+/// Beside this program, or on PATH, or where cargo has built it in the repository that it has built this one in.
 fn find() -> Result<PathBuf> {
-    let beside = env::current_exe().ok().and_then(|own| own.parent().map(|folder| folder.join(PROGRAM)));
+    let own = env::current_exe().ok().and_then(|own| own.parent().map(Path::to_owned));
+    let built = own.as_ref().and_then(|own| Some(own.join("../../../httpd/target").join(own.file_name()?)));
     let path = env::var_os("PATH").unwrap_or_default();
-    let places = beside.into_iter().chain(env::split_paths(&path).map(|folder| folder.join(PROGRAM)));
+    let places = own.into_iter().chain(env::split_paths(&path)).chain(built).map(|folder| folder.join(PROGRAM));
     places.into_iter().find(|place| place.is_file()).with_context(|| {
         format!(
             "{PROGRAM} is neither beside this program nor on PATH. It is built by\n  \
@@ -153,10 +180,8 @@ struct Wire {
 }
 
 impl Wire {
-    fn start(options: &NetworkOptions, namespace: &Namespace) -> Result<Self> {
-        let Network { mut device, watch, .. } = network::open(options, Some(namespace))?;
-        let mut far =
-            namespace.wire(INTERFACE, options.mtu).context("no interface for the server").context(Unavailable)?;
+    fn start(network: Network, mut far: PacketSocket) -> Result<Self> {
+        let Network { mut device, watch, .. } = network;
         let (end, ended) = UnixStream::pair().context("no socket pair")?;
         let thread = thread::spawn(move || {
             let mut buffer = vec![0; far.capabilities().frame().max(device.capabilities().frame())];
@@ -171,13 +196,24 @@ impl Wire {
         Ok(Self { thread, end, watch })
     }
 
+    /// Whether the far end is gone.
+    fn is_broken(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     fn stop(self) {
         drop(self.end);
-        if let Ok(Err(error)) = self.thread.join() {
-            note!("the wire broke: {error:#}");
+        match self.thread.join() {
+            Ok(Err(error)) if is_end(&error) => note!("the far end of the device is gone"),
+            Ok(Err(error)) => note!("the wire broke: {error:#}"),
+            Ok(Ok(())) | Err(_) => {}
         }
         self.watch.report();
     }
+}
+
+fn is_end(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
 }
 
 /// All that is there. What one side has no room for is lost, as on any wire.
