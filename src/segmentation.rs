@@ -175,7 +175,8 @@ fn plan_last(
     data: AppData,
     flags: WriteFlags,
 ) -> Option<()> {
-    let space = size.saturating_sub(last.len.saturating_add(OptionSet(last.options).len(Some(pcb))));
+    let taken = u32::from(last.len) + u32::from(OptionSet(last.options).len(Some(pcb)));
+    let space = u32::from(size).saturating_sub(taken) as u16;
     let oversize = rod::oversize(pcb);
     let (fill, left) = data.split(space.min(oversize));
     plan.grow = fill.len();
