@@ -8,8 +8,8 @@ use crate::components::{congestion_control as cc, connection_management as cm, f
 use crate::ffi::callbacks::{AcceptCallback, Delivery};
 use crate::ffi::diagnostics::{Event, debug, mib2_stat, tcp_stat};
 use crate::ffi::ip::{Netif, Packet};
-use crate::ffi::pbuf::Pbuf;
-use crate::ffi::{Error, Wnd, bindings::tcp_hdr};
+use crate::ffi::pbuf::{Arrival, Pbuf};
+use crate::ffi::{Error, Wnd};
 use crate::output::{Reset, effective_mss, output, send_empty_ack};
 use crate::pcb::{Bit, Core, List, Listener, Pcb, PcbId, State, Tuple};
 use crate::segmentation;
@@ -22,8 +22,7 @@ struct Segment {
     seq_len: u32,
     options: Options,
     /// Its data; none once they are with reassembly.
-    data: Option<Pbuf>,
-    raw_header: *mut tcp_hdr,
+    data: Option<Arrival>,
     #[cfg(hook_tcp_inpacket_pcb)]
     option_area: crate::ffi::callbacks::hooks::OptionArea,
 }
@@ -74,8 +73,8 @@ pub(crate) fn input(core: &mut Core, p: Pbuf, netif: Option<Netif>) {
 fn process(core: &mut Core, p: Pbuf, netif: Option<Netif>, news: &mut News) -> Option<PcbId> {
     tcp_stat!(recv);
     mib2_stat!(tcpinsegs);
-    match check(core, &p, netif) {
-        Ok(header) => {
+    match check(core, p, netif) {
+        Ok((header, p)) => {
             let mut segment = Segment::new(header, p);
             segment.read_options();
             segment.strip_header();
@@ -90,16 +89,16 @@ fn process(core: &mut Core, p: Pbuf, netif: Option<Netif>, news: &mut News) -> O
 
 impl Segment {
     /// A packet that begins with this header.
-    fn new(header: Header, p: Pbuf) -> Self {
+    #[cfg_attr(not(hook_tcp_inpacket_pcb), allow(unused_mut))]
+    fn new(header: Header, mut p: Arrival) -> Self {
         // What is left of a packet, whose length is a 16-bit number, and of a header.
         let data = p.tot_len().saturating_sub(header.len);
         Self {
             header,
             seq_len: u32::from(data) + u32::from(header.flags.has(Flags::SYN | Flags::FIN)),
             options: Options::default(),
-            raw_header: p.payload().cast::<tcp_hdr>(),
             #[cfg(hook_tcp_inpacket_pcb)]
-            option_area: option_area(&p, header),
+            option_area: option_area(&mut p, header),
             data: Some(p),
         }
     }
@@ -140,11 +139,11 @@ fn read_scattered_options(p: &Pbuf, header_len: u16, options: &mut Options) {
 
 /// Where the options are, as LWIP_HOOK_TCP_INPACKET_PCB wants to know it; the header is left in host byte order.
 #[cfg(hook_tcp_inpacket_pcb)]
-fn option_area(p: &Pbuf, header: Header) -> crate::ffi::callbacks::hooks::OptionArea {
+fn option_area(p: &mut Arrival, header: Header) -> crate::ffi::callbacks::hooks::OptionArea {
     let len = header.len - HEADER_LEN;
     let in_first = len.min(p.len().saturating_sub(HEADER_LEN));
     let rest = if in_first < len { p.second_payload() } else { core::ptr::null_mut() };
-    crate::ffi::pbuf::header_to_host(p.payload().cast(), header.seq);
+    p.header_to_host();
     crate::ffi::callbacks::hooks::OptionArea { len, in_first, rest }
 }
 
@@ -164,20 +163,20 @@ fn drop_counted() {
 }
 
 /// RFC 9293 3.1: checks lengths and checksum.
-fn check(core: &Core, p: &Pbuf, netif: Option<Netif>) -> Result<Header, Malformed> {
+fn check(core: &Core, p: Pbuf, netif: Option<Netif>) -> Result<(Header, Arrival), Malformed> {
+    let p = Arrival::new(p).ok_or(Malformed::Length)?;
     let packet = Packet::current(core);
-    let octets = p.first().first_chunk().ok_or(Malformed::Length)?;
     if packet.is_to_many() {
         return Err(Malformed::Destination);
     }
-    if !packet.checksum_ok(p, netif) {
+    if !packet.checksum_ok(&p, netif) {
         return Err(Malformed::Checksum);
     }
-    let header = Header::parse(octets);
+    let header = p.header();
     if header.len < HEADER_LEN || header.len > p.tot_len() {
         return Err(Malformed::Length);
     }
-    Ok(header)
+    Ok((header, p))
 }
 
 /// Finds whom a segment is for: a connection, else a listener, else nobody.
@@ -216,7 +215,7 @@ fn demultiplex(core: &mut Core, segment: &mut Segment, news: &mut News) -> Optio
 /// LWIP_HOOK_TCP_INPACKET_PCB: whether the segment is to be processed.
 #[cfg(hook_tcp_inpacket_pcb)]
 fn in_hook(pcb: *mut crate::ffi::bindings::tcp_pcb, segment: &Segment) -> bool {
-    crate::ffi::callbacks::hooks::inpacket(pcb, segment.raw_header, segment.option_area, segment.data.as_ref())
+    crate::ffi::callbacks::hooks::inpacket(pcb, segment.option_area, segment.data.as_ref())
 }
 
 /// No connection: a listener, or nobody. Gives the new connection, whose SYN,ACK is to be sent.
@@ -805,7 +804,7 @@ fn on_data(pcb: Pcb<'_>, segment: &mut Segment, news: &mut News) {
     let Some(data) = segment.data.take() else { return };
     let old = segment.header.seq.lt(pcb.rcv_nxt());
     let fin = segment.has(Flags::FIN);
-    let received = rod::receive(pcb, Incoming { seq: segment.header.seq, data, fin, header: segment.raw_header });
+    let received = rod::receive(pcb, Incoming { seq: segment.header.seq, data, fin });
     let Some(received) = received else {
         news.ack_at_once = true;
         return;

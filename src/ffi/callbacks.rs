@@ -222,14 +222,13 @@ pub(crate) mod hooks {
     #[cfg(hook_tcp_inpacket_pcb)]
     pub(crate) fn inpacket(
         pcb: *mut c::tcp_pcb,
-        header: *mut c::tcp_hdr,
         options: OptionArea,
-        data: Option<&super::Pbuf>,
+        data: Option<&crate::ffi::pbuf::Arrival>,
     ) -> bool {
         let OptionArea { len, in_first, rest } = options;
         // SAFETY: (lock), (pbuf); a live PCB or listener.
         data.is_none_or(|p| unsafe {
-            c::lwip_tcp_rust_hook_inpacket(pcb, header, len, in_first, rest, p.as_ptr()) == 0
+            c::lwip_tcp_rust_hook_inpacket(pcb, p.header_ptr(), len, in_first, rest, p.as_ptr()) == 0
         })
     }
 

@@ -2,8 +2,9 @@
 
 use super::bindings as c;
 use super::memory::{get, set};
-use crate::wire::{HEADER_LEN, MAX_OPTIONS_LEN};
+use crate::wire::{HEADER_LEN, Header, MAX_OPTIONS_LEN};
 use core::mem::ManuallyDrop;
+use core::ops::Deref;
 use core::ptr::{NonNull, null_mut};
 
 /// Where in a packet a new pbuf's payload is to start, that is how much room for headers it gets in front.
@@ -359,20 +360,91 @@ pub(crate) fn sum_tail(p: &Pbuf, len: u16) -> Checksum {
     sum
 }
 
-/// Rewrites the header of a received segment in host byte order, as lwIP's C does: hooks and the out-of-sequence queue
-/// read it so.
-#[cfg(any(tcp_queue_ooseq, hook_tcp_inpacket_pcb))]
-pub(crate) fn header_to_host(header: *mut c::tcp_hdr, seq: crate::wire::SeqNum) {
-    // SAFETY: (pbuf): `header` is the start of a received segment that is at least a header long and that this call of
-    // tcp_input owns. The struct is packed, so alignment does not matter.
-    unsafe {
-        #[cfg(hook_tcp_inpacket_pcb)]
-        {
+/// A received packet, and where its TCP header is: in the first pbuf, also when that has been cut off in front of the data.
+pub(crate) struct Arrival {
+    p: Pbuf,
+    header: *mut c::tcp_hdr,
+}
+
+impl Deref for Arrival {
+    type Target = Pbuf;
+    #[inline(always)]
+    fn deref(&self) -> &Pbuf {
+        &self.p
+    }
+}
+
+impl Arrival {
+    /// Of a packet whose payload is a TCP header; none if that is not whole in the first pbuf.
+    #[inline(always)]
+    pub(crate) fn new(p: Pbuf) -> Option<Self> {
+        let header = p.payload().cast();
+        (p.len() >= HEADER_LEN).then_some(Self { p, header })
+    }
+
+    /// What the header says, as long as it is in network byte order.
+    #[inline(always)]
+    pub(crate) fn header(&self) -> Header {
+        // SAFETY: (pbuf): in the memory of the first pbuf, which nothing that is done to `p` gives back or moves.
+        Header::parse(unsafe { &*self.header.cast() })
+    }
+
+    /// Where it is, for what C looks at.
+    #[cfg(any(tcp_queue_ooseq, hook_tcp_inpacket_pcb))]
+    #[inline(always)]
+    pub(crate) fn header_ptr(&self) -> *mut c::tcp_hdr {
+        self.header
+    }
+
+    /// Leaves the header in host byte order, as LWIP_HOOK_TCP_INPACKET_PCB is given it.
+    #[cfg(hook_tcp_inpacket_pcb)]
+    pub(crate) fn header_to_host(&mut self) {
+        let header = self.header;
+        // SAFETY: (pbuf), as in `header`; the packet is ours. The struct is packed, so alignment does not matter.
+        unsafe {
             (*header).src = u16::from_be((*header).src);
             (*header).dest = u16::from_be((*header).dest);
+            (*header).seqno = u32::from_be((*header).seqno);
             (*header).ackno = u32::from_be((*header).ackno);
             (*header).wnd = u16::from_be((*header).wnd);
         }
-        (*header).seqno = seq.raw();
+    }
+
+    /// The sequence number in host byte order, as segments out of sequence have it.
+    #[cfg(tcp_queue_ooseq)]
+    pub(crate) fn set_seq(&mut self, seq: crate::wire::SeqNum) {
+        // SAFETY: as in `header_to_host`.
+        unsafe { (*self.header).seqno = seq.raw() };
+    }
+
+    /// See [`Pbuf::trim_front`].
+    #[inline(always)]
+    pub(crate) fn trim_front(&mut self, count: u16) {
+        self.p.trim_front(count);
+    }
+
+    /// See [`Pbuf::truncate`].
+    #[inline(always)]
+    pub(crate) fn truncate(&mut self, len: u16) {
+        self.p.truncate(len);
+    }
+
+    /// See [`Pbuf::cat`].
+    #[cfg(tcp_queue_ooseq)]
+    #[inline(always)]
+    pub(crate) fn cat(&mut self, tail: Pbuf) {
+        self.p.cat(tail);
+    }
+
+    /// See [`Pbuf::mark_push`].
+    #[inline(always)]
+    pub(crate) fn mark_push(&mut self) {
+        self.p.mark_push();
+    }
+
+    /// The data, without the header.
+    #[inline(always)]
+    pub(crate) fn into_data(self) -> Pbuf {
+        self.p
     }
 }

@@ -2,6 +2,8 @@
 
 use super::{get, load, set, store};
 use crate::ffi::bindings as c;
+#[cfg(tcp_queue_ooseq)]
+use crate::ffi::pbuf::Arrival;
 use crate::ffi::pbuf::{AppData, Checksum, Pbuf};
 use crate::wire::{Flags, HEADER_LEN, Header, SeqNum};
 use core::marker::PhantomData;
@@ -394,12 +396,11 @@ impl SegBox {
         Some(seg)
     }
 
-    /// A received segment to be kept: its data are `p`, and its header, in host byte order, is where `header` points to
-    /// in the same pbuf.
+    /// A received segment to be kept, whose header has its number in host byte order.
     #[cfg(tcp_queue_ooseq)]
-    pub(crate) fn received(p: Pbuf, header: *mut c::tcp_hdr) -> Option<Self> {
-        let len = p.tot_len();
-        Self::allocate(p, |_| header, len, 0)
+    pub(crate) fn received(arrival: Arrival) -> Option<Self> {
+        let (len, header) = (arrival.tot_len(), arrival.header_ptr());
+        Self::allocate(arrival.into_data(), |_| header, len, 0)
     }
 
     /// Takes the data of a received segment out.

@@ -4,7 +4,7 @@
 #[cfg(lwip_tcp_sack_out)]
 use super::sack;
 use super::{Rod, own};
-use crate::ffi::pbuf::Pbuf;
+use crate::ffi::pbuf::{Arrival, Pbuf};
 use crate::pcb::Pcb;
 #[cfg(tcp_queue_ooseq)]
 use crate::pcb::SegBox;
@@ -16,13 +16,10 @@ use crate::wire::SeqNum;
 pub(crate) struct Incoming {
     /// SEG.SEQ, of the first octet of `data`.
     pub(crate) seq: SeqNum,
-    /// Its data.
-    pub(crate) data: Pbuf,
+    /// Its data, and the header that was in front of them.
+    pub(crate) data: Arrival,
     /// Whether a FIN follows them.
     pub(crate) fin: bool,
-    /// Where its header is, in `data`'s first pbuf before the payload.
-    #[cfg_attr(not(tcp_queue_ooseq), allow(dead_code))]
-    pub(crate) header: *mut crate::ffi::bindings::tcp_hdr,
 }
 
 /// What became of it.
@@ -100,7 +97,7 @@ pub(crate) fn receive(pcb: Pcb<'_>, mut segment: Incoming) -> Option<Received> {
     rod.set_rcv_nxt(end);
     let seq_len = end - next;
     // A chain of more than 64 kB counts its octets wrong.
-    let data = Some(segment.data).filter(|_| seq_len > u32::from(segment.fin));
+    let data = Some(segment.data.into_data()).filter(|_| seq_len > u32::from(segment.fin));
     Some(Received { data, seq_len, fin: segment.fin, ack })
 }
 
@@ -171,7 +168,7 @@ fn out_of_order(rod: &mut Rod<'_>, segment: Incoming) {
 /// Puts a segment into the queue, which stays sorted and free of overlaps, unless it brings nothing new, or there is no
 /// memory to keep it.
 #[cfg(tcp_queue_ooseq)]
-fn queue_segment(rod: &mut Rod<'_>, segment: Incoming) {
+fn queue_segment(rod: &mut Rod<'_>, mut segment: Incoming) {
     let (seq, end) = (segment.seq, segment.end());
     #[cfg(sack_recovery)]
     let pcb = **rod;
@@ -192,9 +189,9 @@ fn queue_segment(rod: &mut Rod<'_>, segment: Incoming) {
         sack::report_duplicate(pcb, seq, end);
         return;
     }
-    crate::ffi::pbuf::header_to_host(segment.header, seq);
+    segment.data.set_seq(seq);
     let (data_end, fin) = (seq + u32::from(segment.data.tot_len()), segment.fin);
-    let Some(new) = SegBox::received(segment.data, segment.header) else { return };
+    let Some(new) = SegBox::received(segment.data) else { return };
     if let Some(previous) = queue.previous().filter(|previous| seq.lt(previous.received_end())) {
         previous.truncate((seq - previous.received_seq()) as u16);
     }

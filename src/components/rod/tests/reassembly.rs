@@ -1,6 +1,7 @@
 //! Reassembly and SACK generation against a model that knows, octet by octet, what has arrived.
 
 use super::*;
+use crate::ffi::pbuf::Arrival;
 use crate::pcb::tests::{data_of, octets_of};
 use crate::wire::{Flags, HEADER_LEN, Header};
 use std::collections::BTreeSet;
@@ -55,9 +56,9 @@ fn segment(first: SeqNum, start: u32, octets: &[u8], cuts: (u16, u16), fin: bool
     let flags = if fin { Flags::ACK | Flags::FIN } else { Flags::ACK };
     let header = Header { src: 1, dst: 2, seq: first + start, ack: SeqNum::new(0), len: HEADER_LEN, flags, wnd: 0 };
     header.emit(data.first_mut().first_chunk_mut()?);
-    let header = data.payload().cast();
+    let mut data = Arrival::new(data)?;
     data.trim_front(HEADER_LEN);
-    Some(Incoming { seq: first + start, data, fin, header })
+    Some(Incoming { seq: first + start, data, fin })
 }
 
 /// What the receiver should know.
