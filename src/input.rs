@@ -50,6 +50,8 @@ struct News {
     ack_at_once: bool,
     /// LAST-ACK is over: the connection is closed on both sides.
     closed: bool,
+    /// No connection takes it: a listener may.
+    unclaimed: bool,
     /// The sender gets a reset.
     refusal: Option<Refusal>,
 }
@@ -78,7 +80,8 @@ fn process(core: &mut Core, p: Pbuf, netif: Option<Netif>, news: &mut News) -> O
             let mut segment = Segment::new(header, p);
             segment.read_options();
             segment.strip_header();
-            demultiplex(core, &mut segment, news)
+            let id = on_segment(core, &mut segment, news);
+            if news.unclaimed { on_segment_in_closed(core, &segment, news) } else { id }
         }
         Err(reason) => {
             discard(reason);
@@ -179,14 +182,15 @@ fn check(core: &Core, p: Pbuf, netif: Option<Netif>) -> Result<(Header, Arrival)
     Ok((header, p))
 }
 
-/// Finds whom a segment is for: a connection, else a listener, else nobody.
+/// Finds the connection that a segment is of, and has it processed.
 #[inline(never)]
-fn demultiplex(core: &mut Core, segment: &mut Segment, news: &mut News) -> Option<PcbId> {
+fn on_segment(core: &mut Core, segment: &mut Segment, news: &mut News) -> Option<PcbId> {
     core.set_input_closed(false);
     let packet = Packet::current(core);
     let tuple = packet_tuple(packet, segment.header.dst, segment.header.src);
     let Some(pcb) = core.lookup(&tuple, || packet.netif_index()) else {
-        return on_segment_in_closed(core, segment, news);
+        news.unclaimed = true;
+        return None;
     };
     let id = pcb.id();
     #[cfg(hook_tcp_inpacket_pcb)]
@@ -406,7 +410,8 @@ fn on_segment_in_time_wait(core: &mut Core, id: PcbId, segment: &Segment, news: 
     if segment.has(Flags::SYN) && !segment.has(Flags::ACK) && is_new_incarnation(pcb, segment) {
         if find_listener(core, segment.header.dst).is_some() {
             api::abandon(core, id, false);
-            return on_segment_in_closed(core, segment, news);
+            news.unclaimed = true;
+            return None;
         }
         news.refuse(segment);
         return None;

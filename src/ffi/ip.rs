@@ -95,7 +95,8 @@ impl<'a> Addr<'a> {
     #[inline]
     fn words(self) -> impl Iterator<Item = u32> {
         let used = if self.is_v6() { ADDR_WORDS } else { 1 };
-        // SAFETY: as in `word`.
+        // SAFETY: readable through `'a` by `from_raw`; every variant of ip_addr_t starts with the words of the address
+        // itself: one of IPv4, four of IPv6.
         (0..used).map(move |place| unsafe { load(self.ptr.as_ptr().cast::<u32>().add(place)) })
     }
 
@@ -103,16 +104,8 @@ impl<'a> Addr<'a> {
     #[cfg(any(not(lwip_ipv6), lwip_autoip))]
     #[inline]
     fn first_word(self) -> u32 {
-        self.word(0)
-    }
-
-    /// One of them; 0 behind the last.
-    #[inline]
-    pub(crate) fn word(self, place: usize) -> u32 {
-        let used = if self.is_v6() { ADDR_WORDS } else { 1 };
-        // SAFETY: readable through `'a` by `from_raw`; every variant of ip_addr_t starts with the words of the address
-        // itself: one of IPv4, four of IPv6.
-        if place < used { unsafe { load(self.ptr.as_ptr().cast::<u32>().add(place)) } } else { 0 }
+        // SAFETY: as in `words`: each has one.
+        unsafe { load(self.ptr.as_ptr().cast::<u32>()) }
     }
 
     /// Shows the words to `see`. Without IPv6 there is one, and no loop, which small code would not be rid of.

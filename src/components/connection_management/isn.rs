@@ -1,8 +1,6 @@
 //! What an attacker must not guess: initial sequence numbers (RFC 6528) and ephemeral ports (RFC 6056).
 
-#[cfg(lwip_ipv6)]
-use crate::ffi::ip::ADDR_WORDS;
-use crate::ffi::ip::now_ms;
+use crate::ffi::ip::{ADDR_WORDS, now_ms};
 use crate::pcb::{Core, Pcb, Tuple};
 use crate::wire::SeqNum;
 
@@ -20,14 +18,16 @@ pub(crate) fn initial_sequence_number(pcb: Pcb<'_>) -> SeqNum {
 
 fn tuple_hash(core: &Core, tuple: &Tuple<'_>) -> u32 {
     let ports = u32::from(tuple.local_port) << 16 | u32::from(tuple.remote_port);
-    #[cfg(not(lwip_ipv6))]
-    let words = [ports, tuple.local.word(0), tuple.remote.word(0)];
-    #[cfg(lwip_ipv6)]
-    let words: [u32; 2 * ADDR_WORDS + 1] = core::array::from_fn(|place| match place {
-        0 => ports,
-        1..=ADDR_WORDS => tuple.local.word(place - 1),
-        _ => tuple.remote.word(place - 1 - ADDR_WORDS),
-    });
+    let mut words = [0; 2 * ADDR_WORDS + 1];
+    let mut places = words.iter_mut();
+    let mut put = |word| {
+        if let Some(place) = places.next() {
+            *place = word;
+        }
+    };
+    put(ports);
+    tuple.local.for_each_word(&mut put);
+    tuple.remote.for_each_word(&mut put);
     keyed_hash(core, &words)
 }
 

@@ -16,23 +16,38 @@ pub(super) fn on_queued(rod: &mut Rod<'_>, seq: SeqNum) {
         return;
     }
     let Some((left, right)) = block_around(rod, seq) else { return };
-    // Those that the new block has swallowed are gone.
-    rebuild(rod, SackRange { left: left.raw(), right: right.raw() }, |old| {
-        SeqNum::new(old.right).lt(left) || right.lt(SeqNum::new(old.left))
-    });
+    let next = rod.rcv_nxt();
+    rebuild(rod, SackRange { left: left.raw(), right: right.raw() }, next, next + AHEAD);
 }
 
-/// The list becomes `first`, if that is one, and those of the old blocks that `keep`, which may change them, says.
-fn rebuild(rod: &Rod<'_>, first: SackRange, mut keep: impl FnMut(&mut SackRange) -> bool) {
+/// Farther ahead than any window reaches (RFC 7323 2.3).
+const AHEAD: u32 = 1 << 30;
+
+/// What of `block` lies from `start` on and before `end`; none of it if `first`, which is reported before it, has swallowed it.
+fn remainder(block: SackRange, first: SackRange, start: SeqNum, end: SeqNum) -> SackRange {
+    let (mut left, mut right) = (SeqNum::new(block.left), SeqNum::new(block.right));
+    if left.lt(start) {
+        left = start;
+    }
+    if end.lt(right) {
+        right = end;
+    }
+    let apart = !is_valid(&first) || right.lt(SeqNum::new(first.left)) || SeqNum::new(first.right).lt(left);
+    if apart && left.lt(right) { SackRange { left: left.raw(), right: right.raw() } } else { NONE }
+}
+
+/// The list becomes `first`, if that is one, and what is left of the old blocks: see [`remainder`].
+#[inline(never)]
+fn rebuild(rod: &Rod<'_>, first: SackRange, start: SeqNum, end: SeqNum) {
     let (mut pending, mut place) = (first, 0);
     // A block is written when the next one has been read: the place of it is never behind.
     for number in 0..Pcb::RCV_SACKS {
-        let mut old = rod.rcv_sack(number);
+        let old = rod.rcv_sack(number);
         if is_valid(&pending) {
             rod.set_rcv_sack(place, pending);
             place += 1;
         }
-        pending = if is_valid(&old) && keep(&mut old) { old } else { NONE };
+        pending = if is_valid(&old) { remainder(old, first, start, end) } else { NONE };
     }
     for rest in place..Pcb::RCV_SACKS {
         rod.set_rcv_sack(rest, pending);
@@ -62,12 +77,7 @@ fn block_around(rod: &mut Rod<'_>, seq: SeqNum) -> Option<(SeqNum, SeqNum)> {
 pub(super) fn on_advanced(rod: &mut Rod<'_>) {
     let front = rod.ooseq().current().map(|queued| queued.received_seq());
     match front {
-        Some(front) => rebuild(rod, NONE, |range| {
-            if SeqNum::new(range.left).lt(front) {
-                range.left = front.raw();
-            }
-            SeqNum::new(range.right).gt(front)
-        }),
+        Some(front) => rebuild(rod, NONE, front, front + AHEAD),
         None => forget(rod),
     }
 }
@@ -75,12 +85,7 @@ pub(super) fn on_advanced(rod: &mut Rod<'_>) {
 /// The queue was cut at `from`.
 #[cfg(ooseq_limit)]
 pub(super) fn on_dropped_from(rod: &Rod<'_>, from: SeqNum) {
-    rebuild(rod, NONE, |range| {
-        if SeqNum::new(range.right).gt(from) {
-            range.right = from.raw();
-        }
-        SeqNum::new(range.left).lt(from)
-    });
+    rebuild(rod, NONE, rod.rcv_nxt(), from);
 }
 
 /// Nothing is to be reported.
