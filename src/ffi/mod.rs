@@ -7,7 +7,7 @@
 //!   function makes one.
 //! * **(layout)** bindgen's structs have the layout of the user's C: wrapper.c asserts it at compile time.
 //! * **(pbuf)** a `pbuf::Pbuf` owns one reference to a well-formed pbuf chain, as pbuf.c defines it: `len` octets are
-//!   readable and writable at `payload` of each member, and `tot_len` is the sum from it on.
+//!   readable and writable at `payload` of each member, which is not null, and `tot_len` is the sum from it on.
 //! * **(netif)** a netif that lwIP hands out lives until the next call out of TCP.
 //! * **(quiet)** of what we call in C only the application's callbacks and the output of a packet come back into TCP: they take
 //!   `&mut Core`. Pools, pbufs, routing, checksums, the clock, random numbers, statistics, debug output, assertions, the hooks of

@@ -196,3 +196,19 @@ fn a_window_that_was_not_used_is_not_trusted() {
     on_restart(pcb, 1_000_000);
     assert_eq!(pcb.cwnd(), initial);
 }
+
+/// RFC 5681 3.1: when the same segment times out again, ssthresh stays.
+#[test]
+fn the_first_timeout_of_a_segment_decides_ssthresh() {
+    let mut bench = bench();
+    let id = established(&mut bench, 1000, 0xffff);
+    let pcb = bench.core.get(id).expect("it lives");
+    own(pcb).set_cwnd(20_000);
+    on_timeout(pcb);
+    let decided = pcb.ssthresh();
+    assert_eq!((decided, pcb.cwnd()), (10_000, 1000));
+    rod::on_resent(pcb);
+    own(pcb).set_cwnd(8000);
+    on_timeout(pcb);
+    assert_eq!((pcb.ssthresh(), pcb.cwnd()), (decided, 1000));
+}

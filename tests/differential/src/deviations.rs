@@ -185,7 +185,7 @@ pub const TABLE: &[Deviation] = &[
     },
     Deviation {
         id: "rfc5681-flight-size",
-        why: "ssthresh after a loss is half of what is in flight (RFC 5681 3.1); C takes half of cwnd or of the peer's window",
+        why: "the first timeout of a segment decides ssthresh (RFC 5681 3.1); C halves it with each",
         explains: other_ssthresh,
     },
     Deviation {
