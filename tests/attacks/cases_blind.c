@@ -288,10 +288,48 @@ static void rfc6056_ephemeral_ports(void)
   EXPECT(same <= 8, "%u of 64 ephemeral ports are the one before again", same);
 }
 
+/* The stack closes first, and gets into TIME-WAIT. */
+static void into_time_wait(struct tcp_pcb *pcb)
+{
+  EXPECT(pcb != NULL && tcp_close(pcb) == ERR_OK, "tcp_close");
+  peer_ack(&p);
+  peer_send(&p, TCP_ACK | TCP_FIN, NULL, 0);
+  EXPECT(tcp_tw_pcbs == pcb && tcp_active_pcbs == NULL, "not in TIME-WAIT");
+  peer_collect(&p, NULL);
+}
+
+/* RFC 9293 3.6.1 (MAY-2, SHLD-4), RFC 6191 2: a SYN that is newer than all of the old connection opens a new one; no other does. */
+static void rfc9293_syn_reopens_time_wait(void)
+{
+  static struct app apps[3];
+  struct tcp_pcb *old;
+  peer_init(&p, PEER_ADDR, 5000, 80);
+  app_listen(80, apps, 3);
+  peer_open(&p);
+  old = apps[0].pcb;
+  into_time_wait(old);
+  peer_segment(&p, TCP_SYN, p.seq - 100, 0, NULL, 0);
+  EXPECT(tcp_tw_pcbs == old && tcp_active_pcbs == NULL, "an old SYN has ended TIME-WAIT");
+  peer_collect(&p, NULL);
+  p.seq += 1000;
+  peer_open(&p);
+  EXPECT(tcp_tw_pcbs == NULL && apps[1].pcb != NULL, "a SYN behind all that was received opens nothing");
+  expect_alive(&apps[1], &p);
+#if LWIP_TCP_TIMESTAMPS
+  into_time_wait(apps[1].pcb);
+  vnet_run(100);
+  p.seq -= 5000;
+  peer_open(&p);
+  EXPECT(tcp_tw_pcbs == NULL && apps[2].pcb != NULL, "a SYN with a newer timestamp opens nothing");
+  expect_alive(&apps[2], &p);
+#endif
+}
+
 #define CASE(name) { #name, name, 0 }
 const struct attack_case cases_blind[] = {
   CASE(cve_2004_0230_blind_rst),
   CASE(rfc9293_rst_with_data),
+  CASE(rfc9293_syn_reopens_time_wait),
   CASE(cve_2004_0230_blind_rst_closing_states),
   CASE(cve_2004_0230_blind_rst_fin_wait),
   CASE(cve_2004_0230_blind_rst_syn_sent),
