@@ -6,6 +6,7 @@ SIZE_BOARDS=(mps2-an385-m0 mps2-an385 mps2-an386 mps2-an500 virt-rv32imac)
 declare -A CPU_OF=([mps2-an385-m0]='Cortex-M0' [mps2-an385]='Cortex-M3' [mps2-an386]='Cortex-M4'
 	[mps2-an500]='Cortex-M7' [virt-rv32imac]='RV32IMAC')
 MEASURE_TIMEOUT=120
+PROFILE_TIMEOUT=300
 # With how many PCBs a second firmware is built, to see what one connection takes.
 MORE_PCBS=48
 PCBS=16
@@ -166,6 +167,17 @@ each of 128 rounds took the same within a quarter.
 
 $(table_measured received-segment sent-segment)
 
+### Where they go
+
+Cortex-M3, default options: the instructions in TCP's own functions, without lwIP's pbufs, pools and IP that they call, by what they do as
+above. A segment received:
+
+$(table_profile received)
+
+A segment sent, with half an ACK received:
+
+$(table_profile sent)
+
 ## RAM
 
 $(table_ram)
@@ -188,7 +200,8 @@ footprint_all() {
 			done
 		done
 	done
-	board_load mps2-an385
+	temporary_directory SESSION
+	profile_both mps2-an385
 	BOARD_PREFIX_ARM=$BOARD_PREFIX
 	RUST_NAME=$(find_rust && echo "$RUST_TARGET_NAME")
 	mkdir -p "$ROOT/docs"
@@ -197,13 +210,17 @@ footprint_all() {
 	cat "$ROOT/docs/footprint.md"
 }
 
-# footprint_names TCP MAP: "TCP NAME BYTES" for each function of TCP's in a map, the largest first. A function's tables count with it.
-footprint_names() {
-	awk -v functions=1 -f "$FIRMWARE/tools/map-tcp.awk" "$2" |
-		sed -E 's/^(function )(\.Lswitch\.table\.|unlikely\.|\.ARM\.exidx(\.text)?\.)/\1/; s/\.(constprop|isra|part)\.[0-9]+ / /; s/^function (\.Lanon[^ ]*|cst[0-9]+) /function constants /' |
+# name_functions TCP: "function NAME N …" lines become "TCP NAME N", as the source has the names, the largest first. A function's tables
+# count with it.
+name_functions() {
+	sed -E 's/^(function )(\.Lswitch\.table\.|unlikely\.|\.ARM\.exidx(\.text)?\.)/\1/; s/\.(constprop|isra|part)\.[0-9]+ / /; s/^function (\.Lanon[^ ]*|cst[0-9]+) /function constants /' |
 		"${BOARD_PREFIX}c++filt" --no-verbose |
 		awk -v tcp="$1" '$1 == "function" { bytes = $(NF - 1); $1 = $NF = $(NF - 1) = ""; gsub(/^ +| +$/, ""); sub(/^OUTLINED_FUNCTION.*/, "OUTLINED_FUNCTION"); gsub(/ /, "_"); size[$0] += bytes }
-			END { for (name in size) print tcp, name, size[name] }' | LC_ALL=C sort -k3,3nr -k2,2
+			END { for (name in size) printf "%s %s %.0f\n", tcp, name, size[name] }' | LC_ALL=C sort -k3,3nr -k2,2
+}
+
+footprint_names() { # TCP MAP
+	awk -v functions=1 -f "$FIRMWARE/tools/map-tcp.awk" "$2" | name_functions "$1"
 }
 
 # What costs: for a board's default options without assertions, where code is compared with code.
@@ -224,6 +241,44 @@ table_inlined() { # BOARD
 			NF == 4 && $3 ~ /[tTwW]/ { at = value($1); at -= at % 2; for (end = at + value($2); at < end; at += 2) if (!seen[at]++) printf "0x%x\n", at }' |
 		"${BOARD_PREFIX}addr2line" --exe="$program" --addresses --inlines --functions --demangle |
 		awk -f "$FIRMWARE/tools/inlined.awk"
+}
+
+# Into $SESSION/received.TCP and sent.TCP, instructions of each of TCP's functions per segment.
+profile_run() { # TCP FOLDER
+	local program=$2/measure.elf words which filter step=(-singlestep)
+	read -ra words <<<"$QEMU"
+	"${words[0]}" -help | grep -q -e '^-singlestep' || step=(-accel 'tcg,one-insn-per-tb=on')
+	footprint_names "$1" "$2/measure.map" >"$SESSION/own"
+	# Writing the list is what takes the time: no more of it than TCP, and where the two phases begin.
+	filter=$("${BOARD_PREFIX}nm" --print-size --numeric-sort --defined-only "$program" | awk 'NF == 4 && $3 ~ /[tTwW]/ {
+			own = $4 ~ /lwip_tcp_rust|^tcp_|OUTLINED/
+			if (own && first == "") first = $1
+			if (!own && first != "") { printf "0x%s..0x%s,", first, $1; first = "" }
+			if ($4 ~ /^measure_(receiv|send)ing/) printf "0x%s+2,", $1 }')
+	# The list has no end that would be worth waiting for: awk leaves when it has enough of it.
+	timeout "$PROFILE_TIMEOUT" "${words[@]}" -icount shift=0 "${step[@]}" -d exec,nochain -dfilter "${filter%,}" -D /dev/stdout -kernel "$program" -display none \
+		-monitor none -nic none -serial null -semihosting-config enable=on,target=native 2>/dev/null |
+		awk -v skip=64 -v enough=512 -f "$FIRMWARE/tools/profile.awk" <("${BOARD_PREFIX}nm" --print-size --defined-only "$program") - \
+			>"$SESSION/profile" || true
+	for which in received sent; do
+		awk -v which="$which" '$1 == which { print "function", $2, $3, "core" }' "$SESSION/profile" | name_functions "$1" |
+			awk 'NR == FNR { own[$2]; next } $2 in own && $3 > 0' "$SESSION/own" - >"$SESSION/$which.$1"
+		[[ -s $SESSION/$which.$1 ]] || die "the emulator's list of instructions shows nothing $which"
+	done
+}
+
+# Instructions per segment and function, for a program that --size has built.
+profile_both() { # BOARD
+	local tcp
+	board_load "$1"
+	for tcp in C RUST; do
+		note "counting the instructions of each function, TCP in $tcp"
+		profile_run "$tcp" "$BUILD/size/$1-default-asserts-on-${tcp,,}"
+	done
+}
+
+table_profile() { # received|sent
+	cat "$SESSION/$1.C" "$SESSION/$1.RUST" | awk -f "$FIRMWARE/tools/parts.awk"
 }
 
 # Flash per function, C's beside ours where both have one of that name, then what only one of them has; then by what they do.
