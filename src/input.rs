@@ -807,7 +807,6 @@ fn on_data(pcb: Pcb<'_>, segment: &mut Segment, news: &mut News) {
         return;
     }
     let Some(data) = segment.data.take() else { return };
-    let old = segment.header.seq.lt(pcb.rcv_nxt());
     let fin = segment.has(Flags::FIN);
     let received = rod::receive(pcb, Incoming { seq: segment.header.seq, data, fin });
     let Some(received) = received else {
@@ -818,15 +817,15 @@ fn on_data(pcb: Pcb<'_>, segment: &mut Segment, news: &mut News) {
     rod::ack_delayed(pcb);
     #[cfg(lwip_nd6_tcp_reachability_hints)]
     Packet::current(pcb.core()).confirm_reachability();
-    // What was received before is acknowledged at once, so that the peer stops sending it; a FIN too, and data that fill a
-    // gap (RFC 5681 4.2).
-    if old || received.fin || received.ack == AckWish::Soon {
-        rod::ack_now(pcb);
+    match received.ack {
+        AckWish::Delayed => {}
+        AckWish::Soon => rod::ack_now(pcb),
+        AckWish::Immediate => news.ack_at_once = true,
     }
     news.data = received.data;
-    news.fin = received.fin;
-    news.ack_at_once = received.ack == AckWish::Immediate;
     if received.fin {
+        news.fin = true;
+        rod::ack_now(pcb);
         let all_acked = pcb.has(Bit::FIN) && pcb.lastack() == pcb.snd_nxt() && pcb.unsent_is_empty();
         enter(pcb, cm::state_after_fin(pcb.state(), all_acked), news);
     }
@@ -889,13 +888,6 @@ fn close(core: &mut Core, id: PcbId) {
 fn deliver_data(core: &mut Core, id: PcbId, data: Option<Pbuf>) -> bool {
     let mut next = data;
     while let Some(mut data) = next {
-        let Some(pcb) = core.get(id) else { return false };
-        if pcb.has(Bit::RX_CLOSED) {
-            // RFC 9293 3.6: data for nobody: reset, so that the peer knows.
-            drop(data);
-            api::abandon(core, id, true);
-            return false;
-        }
         let rest = data.split_64k();
         match core.call_recv(id, data) {
             Delivery::Taken => next = rest,

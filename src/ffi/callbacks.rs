@@ -6,7 +6,7 @@
 use super::bindings as c;
 use super::pbuf::Pbuf;
 use super::{Error, Result, from_err_t};
-use crate::pcb::{Core, Pcb, PcbId};
+use crate::pcb::{Bit, Core, Pcb, PcbId};
 use core::ffi::c_void;
 use core::ptr::null_mut;
 
@@ -72,9 +72,15 @@ impl Core {
         self.event(arg, id.as_ptr(), c::lwip_event_LWIP_EVENT_SENT, null_mut(), len, 0)
     }
 
-    /// The recv callback with data.
+    /// The recv callback with data. Data for nobody (RFC 9293 3.6: the application has closed) reset the connection, so that the
+    /// peer knows.
     pub(crate) fn call_recv(&mut self, id: PcbId, data: Pbuf) -> Delivery {
         let Some(pcb) = self.get(id) else { return Delivery::Aborted };
+        if pcb.has(Bit::RX_CLOSED) {
+            drop(data);
+            crate::api::abandon(self, id, true);
+            return Delivery::Aborted;
+        }
         let arg = pcb.callback_arg();
         let data = data.into_raw();
         #[cfg(lwip_callback_api)]

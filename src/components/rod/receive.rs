@@ -39,7 +39,7 @@ pub(crate) struct Received {
 pub(crate) enum AckWish {
     /// With the next segment, or by the timer.
     Delayed,
-    /// When the application has seen what filled a gap.
+    /// When the application has seen what filled a gap, or was in part received before: then the peer stops sending it.
     Soon,
     /// At once, by itself: it tells of a gap.
     Immediate,
@@ -79,7 +79,11 @@ pub(crate) fn receive(pcb: Pcb<'_>, mut segment: Incoming) -> Option<Received> {
         sack::report_duplicate(pcb, segment.seq, if end.lt(pcb.rcv_nxt()) { end } else { pcb.rcv_nxt() });
     }
     let (next, edge) = (pcb.rcv_nxt(), pcb.rcv_nxt() + u32::from(pcb.rcv_wnd()));
+    let mut ack = AckWish::Delayed;
     if segment.seq.lt(next) || edge.lt(segment.end()) {
+        if segment.seq.lt(next) {
+            ack = AckWish::Soon;
+        }
         segment.trim(next, edge);
     }
     let mut end = segment.end();
@@ -90,7 +94,6 @@ pub(crate) fn receive(pcb: Pcb<'_>, mut segment: Incoming) -> Option<Received> {
         out_of_order(&mut rod, segment);
         return None;
     }
-    let mut ack = AckWish::Delayed;
     if !pcb.ooseq_is_empty() {
         (end, ack) = fill_gap(&mut rod, &mut segment);
     }

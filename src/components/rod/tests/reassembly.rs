@@ -204,6 +204,7 @@ fn arrive(
     let Some(incoming) = segment(model.first, start, octets, cuts, fin) else { return Ok(()) };
     let window = u32::from(pcb.rcv_wnd());
     let gap = !model.kept.is_empty() || model.fin_kept;
+    let old = start < model.next;
     let (from, to, fin) = model.trim(start, end, fin, window);
     #[cfg(sack_recovery)]
     let had: BTreeSet<u32> = (0..model.next).chain(model.kept.iter().copied()).collect();
@@ -226,9 +227,9 @@ fn arrive(
     prop_assert_eq!(seq_len, new + u32::from(model.done));
     prop_assert_eq!(u32::from(pcb.rcv_wnd()), window - new - u32::from(model.done));
     // RFC 5681 4.2: an immediate ACK for what is out of order, and for what fills a gap; by itself while one is left, since
-    // that is where the blocks of SACK go.
+    // that is where the blocks of SACK go. What comes again is acknowledged soon, so that it comes no third time.
     let left = !pcb.ooseq_is_empty();
-    let wish = match (in_order, gap, left) {
+    let wish = match (in_order, gap || old, left) {
         (false, ..) | (true, _, true) => "immediate",
         (true, true, false) => "soon",
         (true, false, false) => "delayed",
