@@ -44,6 +44,13 @@ def cpu(process):
     return time.clock_gettime((~process.pid << 3) | 2)
 
 
+def frames():
+    """Of the device, the stack's end of it: (to the stack, from it)."""
+    with open("/proc/net/dev", encoding="ascii") as lines:
+        counts = next(line.split(":")[1].split() for line in lines if line.strip().startswith("tap0:"))
+    return int(counts[9]), int(counts[1])
+
+
 def client(command):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     if done.returncode != 0:
@@ -56,10 +63,12 @@ def tcp(job, process):
     found, gigabytes = {}, job["bytes"] / 1e9
     p50, p99 = map(float, client([job["client"], "echo", STACK, str(job["count"])]).split())
     for what, direction in (("send", "in"), ("receive", "out")):
-        before = cpu(process)
+        before, (to, out) = cpu(process), frames()
         seconds = float(client([job["client"], what, STACK, str(job["bytes"])]))
         found[direction + "_cpu"] = (cpu(process) - before) / gigabytes
         found[direction + "_speed"] = gigabytes * 8 / seconds
+        to, out = (now - then for now, then in zip(frames(), (to, out)))
+        found[direction + "_back"] = 1000 * (out / to if what == "send" else to / out)
     return {**found, "p50": p50, "p99": p99}
 
 
