@@ -23,6 +23,7 @@ impl Algorithm for NewReno {
         Some(&mut self.hystart)
     }
 
+    #[inline(always)]
     fn on_ack(&mut self, cc: &Cc<'_>, ack: &Ack) {
         if cc.cwnd() < cc.ssthresh() {
             return self.slow_start(cc, ack);
