@@ -42,6 +42,7 @@ pub(crate) enum AckWish {
     /// When the application has seen what filled a gap, or was in part received before: then the peer stops sending it.
     Soon,
     /// At once, by itself: it tells of a gap.
+    #[cfg_attr(not(tcp_queue_ooseq), allow(dead_code))]
     Immediate,
 }
 
