@@ -337,6 +337,89 @@ fn what_was_written_arrives_though_the_socket_is_gone() {
     assert!(reader.join().unwrap() == data);
 }
 
+/// What TCP takes at once, and the peer's window does not.
+const QUEUED: usize = 1536 * 1024;
+
+/// Brings the first end to that state (RFC 9293 3.3.2); returns it, and the other one with how much that will hear, if it is there.
+fn in_state((one, two): (TcpStream, TcpStream), state: TcpState) -> (TcpStream, Option<(TcpStream, usize)>) {
+    let end = |mut stream: &TcpStream| assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    let mut heard = 0;
+    match state {
+        TcpState::FinWait1 | TcpState::Closing => {
+            (&one).write_all(&pattern(QUEUED)).unwrap();
+            heard = QUEUED;
+            one.shutdown(Shutdown::Write).unwrap();
+            if state == TcpState::Closing {
+                two.shutdown(Shutdown::Write).unwrap();
+                end(&one);
+            }
+        }
+        TcpState::FinWait2 | TcpState::TimeWait => {
+            one.shutdown(Shutdown::Write).unwrap();
+            end(&two);
+            if state == TcpState::TimeWait {
+                two.shutdown(Shutdown::Write).unwrap();
+                end(&one);
+            }
+        }
+        TcpState::CloseWait | TcpState::LastAck => {
+            if state == TcpState::LastAck {
+                // So that the ACK of the FIN does not come yet.
+                (&one).write_all(&pattern(QUEUED)).unwrap();
+                heard = QUEUED;
+            }
+            two.shutdown(Shutdown::Write).unwrap();
+            end(&one);
+            if state == TcpState::LastAck {
+                one.shutdown(Shutdown::Write).unwrap();
+            }
+        }
+        TcpState::Closed => {
+            two.set_linger(Some(Duration::ZERO)).unwrap();
+            drop(two);
+            assert_eq!(kind((&one).read(&mut [0])), ErrorKind::ConnectionReset);
+            assert_eq!(kind(one.info()), ErrorKind::NotConnected);
+            return (one, None);
+        }
+        _ => {}
+    }
+    match one.info() {
+        Ok(info) => assert_eq!(info.state, state),
+        // TCP may forget it at any time.
+        Err(error) => assert_eq!((error.kind(), state), (ErrorKind::NotConnected, TcpState::TimeWait)),
+    }
+    (one, Some((two, heard)))
+}
+
+#[test]
+fn a_socket_can_be_dropped_in_every_state() {
+    let stack = alone();
+    for state in [
+        TcpState::Established,
+        TcpState::FinWait1,
+        TcpState::FinWait2,
+        TcpState::CloseWait,
+        TcpState::Closing,
+        TcpState::LastAck,
+        TcpState::TimeWait,
+        TcpState::Closed,
+    ] {
+        let (one, two) = in_state(stack.pair(), state);
+        drop(one);
+        let Some((mut two, heard)) = two else { continue };
+        let mut data = Vec::new();
+        two.read_to_end(&mut data).unwrap_or_else(|error| panic!("{state:?}: {error}"));
+        assert!(data == pattern(heard), "{state:?}: {} octets", data.len());
+    }
+    // What was sent is nobody's any more; TIME-WAIT keeps the PCB, and nothing else (RFC 9293 3.6.1).
+    let in_use = |name| stack.pools().unwrap().into_iter().find(|(pool, _)| *pool == name).map_or(0, |(_, used)| used);
+    let patience = Instant::now() + Duration::from_secs(20);
+    while in_use("TCP_SEG") > 0 {
+        assert!(Instant::now() < patience, "segments are kept");
+        thread::yield_now();
+    }
+}
+
 #[test]
 fn a_socket_dropped_with_data_unread_resets() {
     let stack = alone();
