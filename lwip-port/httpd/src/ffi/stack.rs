@@ -9,6 +9,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
 
 /// lwIP is running. There is no end to that but the process': its threads know none.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +36,28 @@ extern "C" fn started(done: *mut c_void) {
 }
 
 extern "C" fn nothing(_: *mut c_void) {}
+
+/// lwIP's ERR_MEM.
+const NO_MEMORY: c::err_t = -1;
+/// How long to wait until the mailbox of lwIP's thread has room again, and how often.
+const PAUSE: Duration = Duration::from_micros(100);
+const PAUSES: u32 = 10_000;
+
+/// As tcpip_input(), for the device's thread. The mailbox of lwIP's thread has room for 128 frames in lwIP's port for Unix, whatever
+/// TCPIP_MBOX_SIZE says, and a thousand connections send more at once. So reading pauses, and frames wait in the device.
+///
+/// # Safety
+/// As of tcpip_input(): the pbuf is the caller's, and lwIP's from success on; `netif` is an interface of lwIP's.
+unsafe extern "C" fn input(pbuf: *mut c::pbuf, netif: *mut c::netif) -> c::err_t {
+    for _ in 0..PAUSES {
+        // SAFETY: the caller's; after a failure the pbuf is still ours.
+        match unsafe { c::tcpip_input(pbuf, netif) } {
+            NO_MEMORY => thread::sleep(PAUSE),
+            result => return result,
+        }
+    }
+    NO_MEMORY
+}
 
 impl Stack {
     /// Starts lwIP's thread, once in a process; then, and each further time, tells that it runs. It has 127.0.0.1 and ::1.
@@ -70,8 +94,7 @@ impl Stack {
         unsafe {
             let (host, mask, gateway) = (&raw const host, &raw const mask, &raw const gateway);
             let netif = &raw mut *netif;
-            if c::netif_add(netif, host, mask, gateway, null_mut(), Some(c::tapif_init), Some(c::tcpip_input)).is_null()
-            {
+            if c::netif_add(netif, host, mask, gateway, null_mut(), Some(c::tapif_init), Some(input)).is_null() {
                 return Err(io::ErrorKind::OutOfMemory.into());
             }
             // The driver leaves it out; without it lwIP joins no group, and hears nobody ask for its address (RFC 4861 7.2.1).

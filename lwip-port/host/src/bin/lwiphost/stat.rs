@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -114,14 +114,18 @@ pub fn run(options: &StatOptions) -> Result<()> {
     let mut server = find(options.process)?;
     let mut lines = BufReader::new(server.try_clone()?).lines();
     let mut tables = 0;
+    // On a terminal each table takes the place of the one before.
+    let clear = if io::stdout().is_terminal() && options.count.is_none() { "\x1b[H\x1b[J" } else { "" };
     loop {
         server.write_all(b"\n").context("the server is gone")?;
+        let mut start = clear;
         for line in lines.by_ref() {
             let line = line.context("the server is gone")?;
             if line.is_empty() {
                 break;
             }
-            say!("{line}")?;
+            say!("{start}{line}")?;
+            start = "";
         }
         say!("")?;
         tables += 1;
