@@ -79,7 +79,7 @@ pub struct NetworkOptions {
     pub device: Option<DeviceSpec>,
 
     /// An address of the stack, with the length of its prefix; may be given more than once. 192.0.2.2/24 and
-    /// fd6c:7769:7000::2/64 if there is none
+    /// fd6c:7769:7000::2/64 if there is none. With --netns the kernel has another one of the same network, its first or second
     #[arg(long = "ip", global = true, value_name = "ADDRESS/PREFIX", help_heading = "Network")]
     pub addresses: Vec<Prefixed>,
 
