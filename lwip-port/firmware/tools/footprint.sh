@@ -117,6 +117,33 @@ table_ram() {
 	done
 }
 
+# goal WHAT ALLOWANCE KEY…: how many cells are at most C's and what is allowed beside.
+goal() {
+	local what=$1 allowance=$2 met=0 all=0 key
+	shift 2
+	for key in "$@"; do
+		all=$((all + 1))
+		((CELL[${key/TCP/RUST}] > CELL[${key/TCP/C}] + allowance)) || met=$((met + 1))
+	done
+	printf -- '- %s: in %d of %d cells\n' "$what" "$met" "$all"
+}
+
+goals() {
+	local board options what flash=() stack=() instructions=() ram=()
+	for board in "${SIZE_BOARDS[@]}"; do
+		for options in default full; do
+			flash+=("$board/$options/on/TCP/flash" "$board/$options/off/TCP/flash")
+			for what in tcp_input tcp_output tcp_slowtmr; do stack+=("$board/$options/on/TCP/$what"); done
+			for what in received-segment sent-segment; do instructions+=("$board/$options/on/TCP/$what"); done
+		done
+	done
+	for options in default full; do ram+=("mps2-an385/$options/on/TCP/growth"); done
+	goal "flash at most C's" 0 "${flash[@]}"
+	goal "stack at most C's and 64 bytes" 64 "${stack[@]}"
+	goal "RAM per connection at most C's and 64 bytes" 64 "${ram[@]}"
+	goal "instructions at most C's" 0 "${instructions[@]}"
+}
+
 footprint_text() {
 	cat <<END
 # Footprint on microcontrollers: lwIP's C TCP and the Rust core side by side
@@ -125,6 +152,10 @@ Written by \`scripts/firmware --size\`, which builds and measures all of this. l
 $("${BOARD_PREFIX_ARM}gcc" -dumpversion) \`-Os\` for C, cargo's profile \`release\` (opt-level z) for Rust${RUST_NAME:+ ($RUST_NAME)}. "Default" and "full" are the option
 sets of lwip-port/firmware/app/lwipopts.h: IPv4 with lwIP's defaults; and IPv6, SACK, timestamps, window scaling, keep-alive and
 backlog on.
+
+The goals, and where they are met:
+
+$(goals)
 
 ## Flash
 
