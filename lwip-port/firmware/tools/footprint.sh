@@ -129,7 +129,7 @@ goal() {
 }
 
 goals() {
-	local board options what flash=() stack=() instructions=() ram=()
+	local board options what flash=() stack=() instructions=() per_connection=()
 	for board in "${SIZE_BOARDS[@]}"; do
 		for options in default full; do
 			flash+=("$board/$options/on/TCP/flash" "$board/$options/off/TCP/flash")
@@ -137,10 +137,10 @@ goals() {
 			for what in received-segment sent-segment; do instructions+=("$board/$options/on/TCP/$what"); done
 		done
 	done
-	for options in default full; do ram+=("mps2-an385/$options/on/TCP/growth"); done
+	for options in default full; do per_connection+=("mps2-an385/$options/on/TCP/growth"); done
 	goal "flash at most C's" 0 "${flash[@]}"
 	goal "stack at most C's and 64 bytes" 64 "${stack[@]}"
-	goal "RAM per connection at most C's and 64 bytes" 64 "${ram[@]}"
+	goal "RAM per connection at most C's and 64 bytes" 64 "${per_connection[@]}"
 	goal "instructions at most C's" 0 "${instructions[@]}"
 }
 
