@@ -23,6 +23,7 @@ fn main() {
         println!("cargo::rerun-if-env-changed={variable}");
     }
     declare_cfgs();
+    tell_small();
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_else(|| fail("OUT_DIR is not set: run this by cargo")));
     let user = User::from_environment();
     let options = Options::default();
@@ -232,6 +233,15 @@ fn declare_cfgs() {
                 println!("cargo::rustc-check-cfg=cfg({})", name.to_lowercase());
             }
         }
+    }
+}
+
+/// Sets `small` in profiles for size: there some functions are kept apart, for flash and for the depth of the stack, that are quicker
+/// in one.
+fn tell_small() {
+    println!("cargo::rustc-check-cfg=cfg(small)");
+    if env::var("OPT_LEVEL").is_ok_and(|level| level == "s" || level == "z") {
+        println!("cargo::rustc-cfg=small");
     }
 }
 

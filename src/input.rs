@@ -50,7 +50,7 @@ pub(crate) fn input(core: &mut Core, p: Pbuf, netif: Option<Netif>) {
 }
 
 /// Checks a segment, finds whom it is for, and processes it. Gives the connection that has [`News`], or something to send.
-#[inline(never)]
+#[cfg_attr(small, inline(never))]
 fn process(core: &mut Core, p: Pbuf, netif: Option<Netif>, news: &mut News) -> Option<PcbId> {
     tcp_stat!(recv);
     mib2_stat!(tcpinsegs);
@@ -162,7 +162,7 @@ fn check(core: &Core, p: Pbuf, netif: Option<Netif>) -> Result<(Header, Arrival)
 }
 
 /// Finds the connection that a segment is of, and has it processed.
-#[inline(never)]
+#[cfg_attr(small, inline(never))]
 fn on_segment(core: &mut Core, segment: &mut Segment, news: &mut News) -> Option<PcbId> {
     core.set_input_closed(false);
     let packet = Packet::current(core);
@@ -592,7 +592,7 @@ fn is_ack_acceptable(pcb: Pcb<'_>, ack: SeqNum) -> bool {
 }
 
 /// RFC 9293 3.10.7.4, fifth step: the acknowledgment field.
-#[inline(never)]
+#[cfg_attr(small, inline(never))]
 fn on_ack(pcb: Pcb<'_>, segment: &Segment, news: &mut News) {
     let Header { seq, ack, wnd, .. } = segment.header;
     #[cfg(ecn)]
@@ -618,7 +618,7 @@ fn on_ack(pcb: Pcb<'_>, segment: &Segment, news: &mut News) {
 }
 
 /// SND.UNA moves.
-#[inline(never)]
+#[cfg_attr(small, inline(never))]
 fn on_new_ack(pcb: Pcb<'_>, ack: SeqNum, news: &mut News) {
     let new = rod::on_new_ack(pcb, ack);
     if new.recovery == Recovery::Partial {
@@ -743,7 +743,7 @@ fn enter(pcb: Pcb<'_>, state: State, news: &mut News) {
 }
 
 /// RFC 9293 3.10.7.4, sixth to eighth step: data and FIN.
-#[inline(never)]
+#[cfg_attr(small, inline(never))]
 fn on_data(pcb: Pcb<'_>, segment: &mut Segment, news: &mut News) {
     if segment.seq_len == 0 || segment.has(Flags::SYN) || pcb.state() >= State::CloseWait {
         return;

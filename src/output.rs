@@ -107,7 +107,7 @@ pub(crate) fn effective_mss(mss: u16, netif: Option<Netif>, dst: Addr<'_>) -> u1
 }
 
 /// The interface that a connection's packets leave by.
-#[inline(never)]
+#[cfg_attr(small, inline(never))]
 pub(crate) fn route(pcb: Pcb<'_>) -> Option<Netif> {
     route_between(Some(pcb), pcb.local_ip(), pcb.remote_ip())
 }
@@ -470,7 +470,7 @@ fn write_blocks(pcb: Pcb<'_>, blocks: u8, writer: &mut WordWriter<'_>) {
 }
 
 /// Out of line, so that what is needed to build it is off the stack when it is sent.
-#[inline(never)]
+#[cfg_attr(small, inline(never))]
 fn build_special(pcb: Pcb<'_>, special: Special) -> Option<Pbuf> {
     Control::of(pcb, special).build(Some(pcb))
 }

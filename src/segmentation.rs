@@ -235,7 +235,7 @@ fn pbuf_of(
 }
 
 /// A segment of what `p` holds, options and data, if there was memory for that.
-#[inline(never)]
+#[cfg_attr(small, inline(never))]
 fn new_segment(
     pcb: Pcb<'_>,
     p: Option<Pbuf>,

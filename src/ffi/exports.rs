@@ -63,7 +63,7 @@ fn listener(core: &Core, pcb: *const c::tcp_pcb) -> Option<Listener<'_>> {
 }
 
 /// The connection at `pcb`; a listener is the wrong thing.
-#[inline(never)]
+#[cfg_attr(small, inline(never))]
 pub(super) fn connection(core: &Core, pcb: *const c::tcp_pcb) -> Option<Pcb<'_>> {
     match core.find(pcb) {
         Some(pcb) => Some(pcb),

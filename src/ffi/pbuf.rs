@@ -210,7 +210,7 @@ impl Pbuf {
 ///
 /// # Safety
 /// `p` is a well-formed chain of which the caller owns a reference.
-#[inline(never)]
+#[cfg_attr(small, inline(never))]
 unsafe fn trim_front(mut p: *mut c::pbuf, count: u16) {
     // SAFETY: (pbuf): `left` is at most the sum of the members' lengths, so the walk ends within the chain.
     unsafe {

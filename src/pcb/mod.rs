@@ -78,7 +78,7 @@ impl Core {
     }
 
     /// The PCB at an address that C gave us, if there lives one.
-    #[inline(never)]
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn find(&self, ptr: *const tcp_pcb) -> Option<Pcb<'_>> {
         let entry = table::entry_at(ptr)?;
         NonNull::new(ptr.cast_mut()).map(|ptr| self.handle(ptr, entry))

@@ -214,7 +214,7 @@ impl SegQueue<'_> {
 ///
 /// # Safety
 /// `head` and `tail` are those of a queue that nobody else uses meanwhile (queue).
-#[inline(never)]
+#[cfg_attr(small, inline(never))]
 unsafe fn insert(head: *mut *mut tcp_seg, tail: *mut *mut tcp_seg, seg: SegBox) {
     let mut queue = SegQueue {
         head,

@@ -320,7 +320,7 @@ impl Drop for SegBox {
 ///
 /// # Safety
 /// The caller owns the segment, and gives it up (queue).
-#[inline(never)]
+#[cfg_attr(small, inline(never))]
 unsafe fn free(seg: *mut c::tcp_seg) {
     // SAFETY: the caller's.
     unsafe {

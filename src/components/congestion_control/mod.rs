@@ -309,7 +309,7 @@ fn halved(cc: &Cc<'_>) -> Wnd {
 }
 
 /// The window gets larger.
-#[inline(never)]
+#[cfg_attr(small, inline(never))]
 fn grow(cc: &Cc<'_>, octets: u32) {
     cc.set_cwnd(wnd(u32::from(cc.cwnd()).saturating_add(octets)));
 }

@@ -93,7 +93,7 @@ pub(super) fn on_sending(pcb: Pcb<'_>) {
 }
 
 /// New data were acknowledged: back-off ends.
-#[inline(never)]
+#[cfg_attr(small, inline(never))]
 pub(super) fn on_progress(pcb: Pcb<'_>) {
     own(pcb).set_rto(estimated(pcb));
 }
