@@ -116,16 +116,18 @@ fn neighbour(Prefixed { address, prefix }: Prefixed) -> Option<Prefixed> {
         IpAddr::V4(address) => (32, u128::from(u32::from(address))),
         IpAddr::V6(address) => (128, u128::from(address)),
     };
+    if u32::from(prefix) + 2 > bits {
+        return None;
+    }
     let network =
         own.checked_shr(bits - u32::from(prefix)).unwrap_or(0).checked_shl(bits - u32::from(prefix)).unwrap_or(0);
     let first = network + 1;
     let other = if own == first { network + 2 } else { first };
-    let within = u32::from(prefix) + 2 <= bits;
     let address = match address {
         IpAddr::V4(_) => IpAddr::V4(u32::try_from(other).ok()?.into()),
         IpAddr::V6(_) => IpAddr::V6(other.into()),
     };
-    within.then_some(Prefixed { address, prefix })
+    Some(Prefixed { address, prefix })
 }
 
 fn memory(options: &NetworkOptions) -> Capabilities {
@@ -240,5 +242,6 @@ mod tests {
         assert_eq!(kernel("10.0.0.1/0"), Some(("0.0.0.1".parse().unwrap(), 0)));
         assert_eq!(kernel("10.0.0.1/31"), None);
         assert_eq!(kernel("fd00::1/128"), None);
+        assert_eq!(kernel("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"), None);
     }
 }
