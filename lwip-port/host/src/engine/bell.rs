@@ -86,6 +86,17 @@ mod tests {
         nix::poll::poll(&mut fds, nix::poll::PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
     }
 
+    /// What was held up comes: it wakes once, and not again.
+    fn writes_late(bell: &Bell) -> io::Result<()> {
+        bell.event.write(1)?;
+        assert!(bell.fall_asleep());
+        assert!(is_readable(bell));
+        bell.wake_up();
+        assert!(bell.fall_asleep());
+        assert!(!is_readable(bell));
+        Ok(())
+    }
+
     /// Who rings is held up between seeing the stack asleep and writing; meanwhile the stack wakes by itself.
     #[test]
     fn a_late_ring_wakes_once() -> io::Result<()> {
@@ -94,13 +105,7 @@ mod tests {
         bell.rung.store(true, Ordering::SeqCst);
         assert!(bell.asleep.swap(false, Ordering::SeqCst));
         bell.wake_up();
-        bell.event.write(1)?;
-        assert!(bell.fall_asleep());
-        assert!(is_readable(&bell));
-        bell.wake_up();
-        assert!(bell.fall_asleep());
-        assert!(!is_readable(&bell));
-        Ok(())
+        writes_late(&bell)
     }
 
     /// As above, but what was held up comes only when the stack has been woken by another ring, or by a timer, in between.
@@ -116,12 +121,7 @@ mod tests {
                 bell.ring();
             }
             bell.wake_up();
-            bell.event.write(1)?;
-            assert!(bell.fall_asleep());
-            assert!(is_readable(&bell));
-            bell.wake_up();
-            assert!(bell.fall_asleep());
-            assert!(!is_readable(&bell));
+            writes_late(&bell)?;
         }
         Ok(())
     }

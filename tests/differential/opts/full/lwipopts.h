@@ -3,13 +3,7 @@
 #define LWIPOPTS_H
 
 #include "peer_opts.h"
-
-#define LWIP_IPV6                1
-#define LWIP_IPV6_MLD            0
-#define LWIP_IPV6_AUTOCONFIG     0
-#define LWIP_IPV6_DUP_DETECT_ATTEMPTS 0
-#define LWIP_ICMP6               1
-#define LWIP_ND6_QUEUEING        0
+#include "peer_ipv6.h"
 
 #define TCP_MSS                  1220
 #define LWIP_WND_SCALE           1
