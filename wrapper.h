@@ -36,6 +36,11 @@ enum lwip_tcp_rust_presence { LWIP_TCP_RUST_CFG_LWIP_TCP = (LWIP_TCP != 0) };
 #include LWIP_HOOK_FILENAME
 #endif
 
+#if LWIP_STATS
+/* What lwip_stats counts with. */
+typedef STAT_COUNTER lwip_tcp_rust_counter;
+#endif
+
 /*
  * Options of our own, set in the same lwipopts.h.
  */
