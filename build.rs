@@ -433,8 +433,16 @@ fn write_header() {
         Ok(header) => {
             let mut text = Vec::new();
             header.write(&mut text);
+            // C of 1990 has no comments to the end of a line; Rust's heading says nothing to a C programmer.
+            let text = String::from_utf8_lossy(&text).replace(" * # Safety\n", "");
+            let ends = ["#endif", "}"];
+            let text = text.lines().fold(String::new(), |text, line| {
+                let is_end = ends.iter().any(|end| line.starts_with(end));
+                let line = if is_end { line.split("//").next().unwrap_or(line).trim_end() } else { line };
+                text + line + "\n"
+            });
             let _ = std::fs::create_dir_all("include");
-            write(Path::new("include/lwip_tcp_rust.h"), &String::from_utf8_lossy(&text));
+            write(Path::new("include/lwip_tcp_rust.h"), &text);
         }
         Err(error) => fail(&format!("include/lwip_tcp_rust.h cannot be written: {error}")),
     }

@@ -14,9 +14,9 @@ use core::ffi::c_char;
 
 /// What lwip_tcp_rust_info() says of a connection, like Linux's TCP_INFO.
 ///
-/// Times are in milliseconds, in steps of the slow timer (TCP_SLOW_INTERVAL, 500 by default) unless
-/// LWIP_TCP_RUST_FINE_TIMERS is on; windows, buffers and MSS
-/// in octets. Counters wrap.
+/// Times are in milliseconds, in steps of the slow timer (TCP_SLOW_INTERVAL, 500 by default) unless LWIP_TCP_RUST_FINE_TIMERS
+/// is on; windows, buffers and MSS in octets. Counters wrap. What belongs to an option that lwipopts.h leaves out is 0, unless
+/// said otherwise.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 #[allow(non_camel_case_types)]
@@ -105,9 +105,10 @@ pub const LWIP_TCP_RUST_CC_BBR: u8 = 2;
 /// Chooses the congestion control of `pcb`: one of LWIP_TCP_RUST_CC_x. A new connection has LWIP_TCP_RUST_CC_DEFAULT, and what a
 /// listener accepts as well.
 ///
-/// It may be called at any time between tcp_new(), or the accept callback, and the end of the connection, with lwIP's core lock
-/// held; a connection that sends already goes on with the window that it has. Returns ERR_OK, or ERR_ARG if `pcb` is no living
-/// connection, or lwipopts.h does not build the algorithm; then nothing changes.
+/// It is there with LWIP_TCP_RUST_CUBIC or LWIP_TCP_RUST_BBR; without, the linker does not find it. It may be called at any time
+/// between tcp_new(), or the accept callback, and the end of the connection, with lwIP's core lock held; a connection that sends
+/// already goes on with the window that it has. Returns ERR_OK, or ERR_ARG if `pcb` is no living connection, or lwipopts.h does not
+/// build the algorithm; then nothing changes.
 #[cfg(cc_choice)]
 #[unsafe(no_mangle)]
 pub extern "C" fn lwip_tcp_rust_set_congestion_control(pcb: *mut tcp_pcb, algorithm: u8) -> i8 {
@@ -127,10 +128,11 @@ pub extern "C" fn lwip_tcp_rust_set_congestion_control(pcb: *mut tcp_pcb, algori
 /// ERR_ABRT, the PCB being freed already; the peer is not told. Keep-alive, if it is on, gives up when the peer was not heard of
 /// for so long and one probe at least is unanswered, in steps of TCP_SLOW_INTERVAL, instead of after `keep_cnt` of them.
 ///
-/// It may be called at any time between tcp_new(), or the accept callback, and the end of the connection, with lwIP's core lock
-/// held; what waits already has waited since it was queued, so that a connection may end at the next timer. The peer is neither told
-/// of it nor asked for its own (the option of RFC 5482 is not sent, and ignored). Returns ERR_OK, ERR_ARG if `pcb` is no living
-/// connection, or ERR_VAL if `ms` is too much; then nothing changes.
+/// It is there with LWIP_TCP_RUST_USER_TIMEOUT; without, the linker does not find it. It may be called at any time between
+/// tcp_new(), or the accept callback, and the end of the connection, with lwIP's core lock held; what waits already has waited
+/// since it was queued, so that a connection may end at the next timer. The peer is neither told of it nor asked for its own (the
+/// option of RFC 5482 is not sent, and ignored). Returns ERR_OK, ERR_ARG if `pcb` is no living connection, or ERR_VAL if `ms` is
+/// too much; then nothing changes.
 #[cfg(user_timeout)]
 #[unsafe(no_mangle)]
 pub extern "C" fn lwip_tcp_rust_set_user_timeout(pcb: *mut tcp_pcb, ms: u32) -> i8 {
