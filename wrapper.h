@@ -51,6 +51,14 @@ typedef STAT_COUNTER lwip_tcp_rust_counter;
 #endif
 
 /*
+ * LWIP_TCP_RUST_INDEX: 1 finds the connection of a segment by a hash over the 4-tuple, 0 by a walk over lwIP's lists, which takes
+ * less flash and, with few connections, not much longer.
+ */
+#ifndef LWIP_TCP_RUST_INDEX
+#define LWIP_TCP_RUST_INDEX (MEMP_NUM_TCP_PCB > 16)
+#endif
+
+/*
  * LWIP_TCP_RUST_FINE_TIMERS: 1 counts in milliseconds of sys_now() what TCP otherwise counts in ticks of 250 and 500 ms: the
  * retransmission timeout (RFC 6298: 1 s at first, then by the round trip), delayed ACKs and the persist timer. All connections
  * share one sys_timeout(), for the earliest deadline: give it room, MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 1).
@@ -174,7 +182,7 @@ typedef STAT_COUNTER lwip_tcp_rust_counter;
 /*
  * What would not work. build.rs shows these messages as they are.
  */
-#if (LWIP_TCP_RUST_FINE_TIMERS | LWIP_TCP_RUST_USER_TIMEOUT | LWIP_TCP_RUST_SACK | LWIP_TCP_RUST_RACK | LWIP_TCP_RUST_CUBIC | \
+#if (LWIP_TCP_RUST_INDEX | LWIP_TCP_RUST_FINE_TIMERS | LWIP_TCP_RUST_USER_TIMEOUT | LWIP_TCP_RUST_SACK | LWIP_TCP_RUST_RACK | LWIP_TCP_RUST_CUBIC | \
      LWIP_TCP_RUST_PACING | LWIP_TCP_RUST_BBR | LWIP_TCP_RUST_ECN | LWIP_TCP_RUST_HYSTART | LWIP_TCP_RUST_IW10 | \
      LWIP_TCP_RUST_CWV | LWIP_TCP_RUST_PMTU) & ~1
 #error "lwipopts.h: LWIP_TCP_RUST_x switches a thing on or off, by 1 or 0, and one of them has another value (example: #define LWIP_TCP_RUST_SACK 1)"
@@ -345,6 +353,7 @@ enum lwip_tcp_rust_switches {
   LWIP_TCP_RUST_CFG_LWIP_TCP_PCB_EXT_ARGS = (LWIP_TCP_PCB_NUM_EXT_ARGS != 0),
   LWIP_TCP_RUST_CFG_LWIP_ND6_TCP_REACHABILITY_HINTS = (LWIP_IPV6 && LWIP_ND6_TCP_REACHABILITY_HINTS),
   LWIP_TCP_RUST_CFG_LWIP_TIMERS = (LWIP_TIMERS && !LWIP_TIMERS_CUSTOM),
+  LWIP_TCP_RUST_CFG_INDEXED = (LWIP_TCP_RUST_INDEX != 0),
   LWIP_TCP_RUST_CFG_FINE_TIMERS = (LWIP_TCP_RUST_FINE_TIMERS != 0),
   LWIP_TCP_RUST_CFG_SACK_RECOVERY = (LWIP_TCP_RUST_SACK != 0),
   LWIP_TCP_RUST_CFG_ECN = (LWIP_TCP_RUST_ECN != 0),

@@ -118,19 +118,11 @@ fn is_port_taken(core: &Core, port: u16, local: Option<Addr<'_>>, reuse: bool) -
     };
     core.find_listener_by(|other| other.local_port() == port && in_the_way(other.local_ip(), other.so_options()))
         .is_some()
-        || find_in_any(core, if reuse { List::OPEN } else { List::PCBS }, |other| {
-            other.local_port() == port && in_the_way(other.local_ip(), other.so_options())
-        })
-}
-
-/// One of these lists of PCBs has such a PCB.
-fn find_in_any(core: &Core, lists: &[List], is_it: impl Fn(Pcb<'_>) -> bool + Copy) -> bool {
-    for list in lists {
-        if core.find_in(*list, is_it).is_some() {
-            return true;
-        }
-    }
-    false
+        || core
+            .find_in_any(if reuse { List::OPEN } else { List::PCBS }, |other| {
+                other.local_port() == port && in_the_way(other.local_ip(), other.so_options())
+            })
+            .is_some()
 }
 
 /// A port of the ephemeral range that no PCB has (RFC 6056 3.3.1: a random one, or the next free one behind it).
@@ -205,7 +197,7 @@ pub(crate) fn connect(core: &mut Core, id: PcbId, to: Connect<'_>) -> Result {
 /// Another connection has the same 4-tuple.
 fn exists(core: &Core, pcb: Pcb<'_>) -> bool {
     let tuple = Tuple::of(pcb);
-    find_in_any(core, List::PCBS, |other| other != pcb && tuple.matches(other))
+    core.find_in_any(List::PCBS, |other| other != pcb && tuple.matches(other)).is_some()
 }
 
 /// RFC 9293 3.10.1: the variables, and the SYN into the queue.
@@ -278,7 +270,7 @@ pub(crate) fn has_listener(pcb: Pcb<'_>) -> bool {
 /// tcp_close of a listener: connections that it has not accepted lose it.
 pub(crate) fn close_listener(core: &mut Core, listener: *mut c::tcp_pcb_listen) {
     #[cfg(any(lwip_callback_api, tcp_listen_backlog))]
-    find_in_any(core, List::PCBS, |pcb| {
+    core.find_in_any(List::PCBS, |pcb| {
         if pcb.came_in_by(listener) {
             cm::on_listener_closed(pcb);
         }

@@ -67,6 +67,10 @@ impl List {
     /// Those of PCBs that are no listeners.
     pub(crate) const PCBS: &'static [Self] = &[Self::Bound, Self::Active, Self::TimeWait];
 
+    /// Those of PCBs that segments are for.
+    #[cfg(not(indexed))]
+    pub(crate) const CONNECTED: &'static [Self] = &[Self::Active, Self::TimeWait];
+
     /// Those of PCBs that are of use to the application still.
     pub(crate) const OPEN: &'static [Self] = &[Self::Bound, Self::Active];
 

@@ -228,6 +228,7 @@ macro_rules! beside {
         pub(super) struct Beside {
             $($( #[cfg $cfg] $(#[$meta])* pub(super) $field: $ty, )*)*
             /// The bucket of the demultiplexing index that this PCB is in, counted from 1: it stands where padding would.
+            #[cfg(indexed)]
             pub(super) bucket: u16,
             /// Booleans: see the table of them.
             booleans: Booleans,
@@ -244,6 +245,7 @@ macro_rules! beside {
         impl Beside {
             pub(super) const NEW: Self = Self {
                 $($( #[cfg $cfg] $field: <$ty as Zero>::ZERO, )*)*
+                #[cfg(indexed)]
                 bucket: table::NONE,
                 booleans: Booleans::NEW,
                 unsent_tail: core::ptr::null_mut(),

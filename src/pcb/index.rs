@@ -7,10 +7,9 @@
 //! a segment still finds it.
 
 use super::table::{BUCKETS, Link, NONE};
-use super::{Core, List, Pcb, State};
+use super::{Core, List, Pcb, State, Tuple};
 use crate::ffi::bindings::tcp_pcb;
 use crate::ffi::config;
-use crate::ffi::ip::Addr;
 use core::ptr::null_mut;
 
 /// The first entry of each bucket.
@@ -19,26 +18,7 @@ static mut HEADS: [Link; BUCKETS] = [None; BUCKETS];
 /// The heads of the lists of active and TIME-WAIT PCBs when the index last agreed with them.
 static mut SEEN: [*mut tcp_pcb; 2] = [null_mut(); 2];
 
-/// What identifies a connection, from our point of view.
-#[derive(Clone, Copy)]
-pub(crate) struct Tuple<'a> {
-    pub(crate) local: Addr<'a>,
-    pub(crate) local_port: u16,
-    pub(crate) remote: Addr<'a>,
-    pub(crate) remote_port: u16,
-}
-
-impl<'c> Tuple<'c> {
-    /// That of a PCB.
-    pub(crate) fn of(pcb: Pcb<'c>) -> Self {
-        Self {
-            local: pcb.local_ip(),
-            local_port: pcb.local_port(),
-            remote: pcb.remote_ip(),
-            remote_port: pcb.remote_port(),
-        }
-    }
-
+impl Tuple<'_> {
     fn bucket(&self, core: &Core) -> u16 {
         let [key, multiplier, ..] = core.secret();
         let ports = u32::from(self.remote_port) << 16 | u32::from(self.local_port);
@@ -48,14 +28,6 @@ impl<'c> Tuple<'c> {
             hash ^= hash >> 15;
         });
         (hash as usize & (BUCKETS - 1)) as u16
-    }
-
-    /// The PCB is that of this connection.
-    pub(crate) fn matches(&self, pcb: Pcb<'_>) -> bool {
-        pcb.remote_port() == self.remote_port
-            && pcb.local_port() == self.local_port
-            && pcb.remote_ip().eq(self.remote)
-            && pcb.local_ip().eq(self.local)
     }
 }
 
@@ -75,7 +47,7 @@ impl Core {
         while let Some(entry) = next {
             // SAFETY: (live): only living PCBs are in the index.
             let pcb = unsafe { self.handle_of(entry) };
-            if tuple.matches(pcb) && (pcb.netif_idx() == 0 || pcb.netif_idx() == netif_index()) {
+            if tuple.finds(pcb, &netif_index) {
                 found = next;
                 if pcb.state() != State::TimeWait {
                     break;

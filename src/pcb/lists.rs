@@ -76,6 +76,11 @@ impl Core {
         next
     }
 
+    /// The first PCB of these lists, that of listeners not among them, that is the one.
+    pub(crate) fn find_in_any<'c>(&'c self, lists: &[List], is_it: impl Fn(Pcb<'c>) -> bool) -> Option<Pcb<'c>> {
+        lists.iter().find_map(|list| self.find_in(*list, &is_it))
+    }
+
     /// The first listener that is the one.
     pub(crate) fn find_listener_by<'c>(&'c self, mut is_it: impl FnMut(Listener<'c>) -> bool) -> Option<Listener<'c>> {
         // SAFETY: under (lock): the list links living listeners only.

@@ -1,4 +1,4 @@
-//! Protocol control blocks: handles to them, who owns which of their fields, the lists they are in, the index that
+//! Protocol control blocks: handles to them, who owns which of their fields, the lists they are in, how a segment
 //! finds them, and the segments queued in them.
 //!
 //! ## Why a handle cannot dangle
@@ -25,21 +25,24 @@
 #[cfg(fine_timers)]
 mod deadlines;
 mod fields;
+#[cfg(indexed)]
 mod index;
 mod listener;
 mod lists;
 mod queue;
+#[cfg(not(indexed))]
+mod scan;
 mod segment;
 mod table;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tuple;
 
 #[cfg(fine_timers)]
 pub(crate) use deadlines::is_before;
 #[cfg(lwip_tcp_sack_out)]
 pub(crate) use fields::SackRange;
 pub(crate) use fields::{Bit, Own};
-pub(crate) use index::Tuple;
 pub(crate) use listener::{Accept, Listener, NewListener};
 #[cfg(tcp_queue_ooseq)]
 pub(crate) use queue::Cursor;
@@ -49,12 +52,15 @@ pub(crate) use queue::{Pick, Walk, transfer};
 #[cfg(sack_recovery)]
 pub(crate) use segment::Mark;
 pub(crate) use segment::{Seg, SegBox, free_chain};
+pub(crate) use tuple::Tuple;
 
 use crate::ffi::bindings::{tcp_pcb, tcp_state};
 pub(crate) use crate::ffi::globals::List;
 use crate::ffi::memory::{get, load, set, store};
 use core::marker::PhantomData;
 use core::ptr::NonNull;
+#[cfg(not(indexed))]
+use scan as index;
 
 /// Proof that lwIP's core lock is held, and the right to call out of TCP. It has no size, and stays on the thread that has the lock.
 pub struct Core(PhantomData<*const ()>);

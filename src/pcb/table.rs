@@ -1,7 +1,7 @@
 //! The table beside lwIP's pool of PCBs: one entry for each PCB there can be.
 //!
 //! It says which PCBs live, holds what `struct tcp_pcb` has no room for, and carries the chains of the demultiplexing
-//! index. The entry of a PCB is found in O(1): with lwIP's pool by the PCB's place in it, with MEMP_MEM_MALLOC by a hash
+//! index, if there is one. The entry of a PCB is found in O(1): with lwIP's pool by the PCB's place in it, with MEMP_MEM_MALLOC by a hash
 //! of its address. The table has MEMP_NUM_TCP_PCB entries, so that limit holds with MEMP_MEM_MALLOC too.
 
 use super::fields::Beside;
@@ -14,12 +14,14 @@ use core::ptr::NonNull;
 pub(super) const ENTRIES: usize = config::MEMP_NUM_TCP_PCB as usize;
 
 /// Buckets of an index over the entries: a power of two, at least one for each.
+#[cfg(any(indexed, memp_mem_malloc))]
 pub(super) const BUCKETS: usize = ENTRIES.next_power_of_two();
 
 /// Entries are numbered from 1; this is none of them.
 pub(super) const NONE: u16 = 0;
 
 /// From an entry, or from where a chain begins, to the next entry of the chain.
+#[cfg(indexed)]
 pub(super) type Link = Option<NonNull<Entry>>;
 
 /// One entry.
@@ -29,6 +31,7 @@ pub(super) struct Entry {
     /// comes back after 2^31 uses, which no callback sees.
     generation: u32,
     /// The next entry of the demultiplexing index's bucket that this PCB is in.
+    #[cfg(indexed)]
     pub(super) chain: Link,
     /// When the connection has to be looked at, in milliseconds: see [`super::deadlines`].
     #[cfg(fine_timers)]
@@ -47,6 +50,7 @@ pub(super) struct Entry {
 impl Entry {
     const NEW: Self = Self {
         generation: 0,
+        #[cfg(indexed)]
         chain: None,
         #[cfg(fine_timers)]
         due: 0,

@@ -1,4 +1,4 @@
-//! Tests of handles, table and index; and what the components' tests need to get at PCBs and segments.
+//! Tests of handles, table and demultiplexing; and what the components' tests need to get at PCBs and segments.
 
 #[cfg(fine_timers)]
 mod deadlines;

@@ -1,4 +1,4 @@
-//! The demultiplexing index against a search of the lists.
+//! Demultiplexing, by the index or without, against a search of the lists.
 
 use super::super::{load, store};
 use super::{addr, bench};

@@ -94,6 +94,7 @@
 #define LWIP_TCP_RUST_HYSTART 1
 #define LWIP_TCP_RUST_USER_TIMEOUT 1
 #define LWIP_TCP_RUST_ECN 1
+#define LWIP_TCP_RUST_INDEX 1
 #endif
 #if defined(VNET_PATH_MTU) || defined(VNET_RECOVERY)
 #define LWIP_TCP_RUST_PMTU 1

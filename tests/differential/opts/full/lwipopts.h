@@ -17,6 +17,7 @@
 #define LWIP_TCP_KEEPALIVE       1
 #define TCP_LISTEN_BACKLOG       1
 #define TCP_DEFAULT_LISTEN_BACKLOG 3
+#define LWIP_TCP_RUST_INDEX      1
 #define SO_REUSE                 1
 #define LWIP_CHECKSUM_ON_COPY    1
 #define LWIP_TCP_PCB_NUM_EXT_ARGS 1
