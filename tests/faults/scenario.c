@@ -386,12 +386,13 @@ static int conn_started(unsigned i)
 static void tick(void)
 {
   unsigned i;
-  if (listener == NULL && !sc->simultaneous_open) {
+  int listens = !sc->simultaneous_open && !sc->refused;
+  if (listener == NULL && listens) {
     listener_open();
   }
   for (i = 0; i < sc->conns; i++) {
     struct end *e = &client[i];
-    if ((listener != NULL || sc->simultaneous_open) && conn_started(i) && !e->opened && !e->gone) {
+    if ((listener != NULL || !listens) && conn_started(i) && !e->opened && !e->gone) {
       end_connect(e, (u16_t)(CLIENT_PORT + i),
                   sc->simultaneous_open ? (u16_t)(PORT + 1) : PORT);
       if (sc->simultaneous_open && !server[i].opened && !server[i].gone) {
@@ -423,6 +424,12 @@ static void verify_end(const struct end *e, unsigned i, const char *which)
   }
   snprintf(text, sizeof text, "%s %u: %u of %u octets, err %s", which, i,
            (unsigned)e->rx_got, (unsigned)e->rx_goal, err_name(e->err));
+  if (sc->refused) {
+    if (e->opened || (!e->server && e->err != ERR_RST)) {
+      fail("not told that nobody listens", text);
+    }
+    return;
+  }
   if (reset_expected) {
     if (e->err != ERR_RST && e->err != ERR_ABRT) {
       fail("not told of the reset", text);
@@ -461,6 +468,7 @@ static void setup(const struct scenario *s)
     client[i].tx_goal = server[i].rx_goal = s->to_server;
     server[i].tx_goal = client[i].rx_goal = s->to_client;
     client[i].refuse = server[i].refuse = s->refuse;
+    server[i].gone = s->refused;
   }
   vnet.filter = s->filter;
   vnet.nth = 0;

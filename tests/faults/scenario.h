@@ -33,6 +33,7 @@ struct scenario {
   u8_t backlog;
   u32_t accept_delay;         /* ms with tcp_backlog_delayed */
   int simultaneous_open;
+  int refused;                /* nobody listens: the client is told by ERR_RST */
   unsigned evicted;           /* that many connections may end by ERR_ABRT */
 };
 

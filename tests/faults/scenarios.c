@@ -48,6 +48,7 @@ const struct scenario scenarios[] = {
   { .name = "handshake_and_close", .to_server = 1, .to_client = 1, .ending = END_CLIENT_FIRST },
   { .name = "simultaneous_open", .to_server = 900, .to_client = 900,
     .ending = END_CLIENT_FIRST, .simultaneous_open = 1 },
+  { .name = "nobody_listens", .refused = 1 },
   { .name = "bulk_send_copy", .to_server = 20000, .ending = END_CLIENT_FIRST },
   { .name = "bulk_send_nocopy", .to_server = 20000, .write_flags = 0x80,
     .ending = END_CLIENT_FIRST },
