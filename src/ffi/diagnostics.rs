@@ -21,18 +21,11 @@ pub(crate) enum Assertion {
 pub(crate) fn assert_that(holds: bool, what: Assertion) -> bool {
     #[cfg(lwip_asserts)]
     if !holds {
-        report(what);
+        // SAFETY: a function of wrapper.c without preconditions; it may not return.
+        unsafe { c::lwip_tcp_rust_assert(what as u8) }
     }
     let _ = what;
     holds
-}
-
-#[cfg(lwip_asserts)]
-#[cold]
-#[inline(never)]
-fn report(what: Assertion) {
-    // SAFETY: a function of wrapper.c without preconditions; it may not return.
-    unsafe { c::lwip_tcp_rust_assert(what as u8) }
 }
 
 /// What debug output is about. The formats stand in wrapper.c, in this order.

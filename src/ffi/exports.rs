@@ -55,9 +55,8 @@ pub(super) fn target(core: &Core, pcb: *const c::tcp_pcb) -> Target<'_> {
 fn listener(core: &Core, pcb: *const c::tcp_pcb) -> Option<Listener<'_>> {
     let listener = core.find_listener(pcb.cast());
     if listener.is_none() {
-        let what = if pcb.is_null() { Assertion::InvalidPcb } else { Assertion::DeadPcb };
         // NULL is answered by an error, as in C; anything else is a mistake worth an assertion.
-        assert_that(pcb.is_null(), what);
+        assert_that(pcb.is_null(), Assertion::DeadPcb);
     }
     listener
 }
@@ -322,6 +321,7 @@ unsafe extern "C" fn tcp_write(pcb: *mut c::tcp_pcb, data: *const c_void, len: u
 #[unsafe(no_mangle)]
 extern "C" fn tcp_output(pcb: *mut c::tcp_pcb) -> c::err_t {
     let mut core = enter();
+    assert_that(!pcb.is_null(), Assertion::InvalidPcb);
     to_err_t(connection_id(&core, pcb).and_then(|id| crate::output::output(&mut core, id)))
 }
 
@@ -444,6 +444,7 @@ extern "C" fn tcp_debug_state_str(state: c::tcp_state) -> *const c_char {
 #[cfg(tcp_listen_backlog)]
 #[unsafe(no_mangle)]
 extern "C" fn tcp_backlog_delayed(pcb: *mut c::tcp_pcb) {
+    assert_that(!pcb.is_null(), Assertion::InvalidPcb);
     if let Some(pcb) = connection(&enter(), pcb) {
         cm::backlog::add(pcb);
     }
@@ -453,6 +454,7 @@ extern "C" fn tcp_backlog_delayed(pcb: *mut c::tcp_pcb) {
 #[cfg(tcp_listen_backlog)]
 #[unsafe(no_mangle)]
 extern "C" fn tcp_backlog_accepted(pcb: *mut c::tcp_pcb) {
+    assert_that(!pcb.is_null(), Assertion::InvalidPcb);
     if let Some(pcb) = connection(&enter(), pcb) {
         cm::backlog::remove(pcb);
     }

@@ -13,6 +13,8 @@ struct attack_case {
    * assertions, stopping there is right. */
   int may_assert;
 };
+/* Of may_assert: with assertions this core has to stop there, so that the mistake is found. */
+#define CASE_IS_TOLD 2
 
 extern const struct attack_case cases_blind[], cases_input[], cases_resource[],
   cases_complaints[], cases_timing[], cases_misuse[], cases_recovery[], cases_walks[],
