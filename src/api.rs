@@ -84,7 +84,7 @@ pub(crate) fn bind(core: &Core, pcb: Pcb<'_>, local: Addr<'_>, port: u16) -> Res
     #[cfg(lwip_ipv6_scopes)]
     let local = Addr::of(&zoned);
     let port = if port == 0 {
-        free_port(core).ok_or(Error::BUF)?.get()
+        free_port(pcb).ok_or(Error::BUF)?.get()
     } else if is_port_taken(core, port, Some(local), may_reuse(pcb.so_options())) {
         return Err(Error::USE);
     } else {
@@ -126,13 +126,13 @@ fn is_port_taken(core: &Core, port: u16, local: Option<Addr<'_>>, reuse: bool) -
 }
 
 /// A port of the ephemeral range that no PCB has (RFC 6056 3.3.1: a random one, or the next free one behind it).
-fn free_port(core: &Core) -> Option<NonZeroU16> {
+fn free_port(pcb: Pcb<'_>) -> Option<NonZeroU16> {
     const FIRST: u32 = config::TCP_LOCAL_PORT_RANGE_START;
     const COUNT: u32 = config::TCP_LOCAL_PORT_RANGE_END - FIRST + 1;
-    let mut candidate = cm::next_port_candidate(core) % COUNT;
+    let mut candidate = cm::next_port_candidate(pcb) % COUNT;
     for _ in 0..COUNT {
         let port = NonZeroU16::new((FIRST + candidate) as u16)?;
-        if !is_port_taken(core, port.get(), None, false) {
+        if !is_port_taken(pcb.core(), port.get(), None, false) {
             return Some(port);
         }
         candidate = if candidate + 1 < COUNT { candidate + 1 } else { 0 };
@@ -171,7 +171,7 @@ pub(crate) fn connect(core: &mut Core, id: PcbId, to: Connect<'_>) -> Result {
     cm::settings::remote_ip(pcb, Addr::of(&crate::ffi::ip::with_zone_of(addr, netif)));
     let was_bound = pcb.local_port() != 0;
     if !was_bound {
-        let port = free_port(core).ok_or(Error::BUF)?;
+        let port = free_port(pcb).ok_or(Error::BUF)?;
         cm::settings::local_port(pcb, port.get());
     } else if may_reuse(pcb.so_options()) && exists(core, pcb) {
         return Err(Error::USE);

@@ -1,7 +1,7 @@
 //! What an attacker must not guess: initial sequence numbers (RFC 6528) and ephemeral ports (RFC 6056).
 
 use crate::ffi::ip::{ADDR_WORDS, now_ms};
-use crate::pcb::{Core, Pcb, Tuple};
+use crate::pcb::{Core, Pcb};
 use crate::wire::SeqNum;
 
 /// tcp_init: a new secret.
@@ -11,82 +11,75 @@ pub(crate) fn draw_secret(core: &Core) {
 
 /// RFC 6528 3: M + F(local address, local port, remote address, remote port, secret), M the 4 µs clock.
 pub(crate) fn initial_sequence_number(pcb: Pcb<'_>) -> SeqNum {
-    let core = pcb.core();
-    let clock = now_ms().wrapping_mul(250);
-    SeqNum::new(tuple_hash(core, &Tuple::of(pcb)).wrapping_add(clock))
+    SeqNum::new(keyed_number(pcb, u32::from(pcb.local_port()) << 16 | u32::from(pcb.remote_port())))
 }
 
-fn tuple_hash(core: &Core, tuple: &Tuple<'_>) -> u32 {
-    let ports = u32::from(tuple.local_port) << 16 | u32::from(tuple.remote_port);
-    let mut words = [0; 2 * ADDR_WORDS + 1];
-    let mut places = words.iter_mut();
+/// Where to start looking for a free port: a number that looks random, another for each connection (RFC 6056 3.3.1).
+pub(crate) fn next_port_candidate(pcb: Pcb<'_>) -> u32 {
+    let core = pcb.core();
+    let count = core.ports_chosen().wrapping_add(1);
+    core.set_ports_chosen(count);
+    // In place of both ports, with a local one of 0, which no connection has.
+    keyed_number(pcb, u32::from(count as u16))
+}
+
+#[inline(never)]
+fn keyed_number(pcb: Pcb<'_>, ports: u32) -> u32 {
+    let mut message = [0; PADDED];
+    let mut places = message.iter_mut();
     let mut put = |word| {
         if let Some(place) = places.next() {
             *place = word;
         }
     };
     put(ports);
-    tuple.local.for_each_word(&mut put);
-    tuple.remote.for_each_word(&mut put);
-    keyed_hash(core, &words)
+    pcb.local_ip().for_each_word(&mut put);
+    pcb.remote_ip().for_each_word(&mut put);
+    if let Some(place) = message.get_mut(WORDS) {
+        *place = LENGTH;
+    }
+    let clock = now_ms().wrapping_mul(250);
+    sip_hash(pcb.core().secret(), &message).wrapping_add(clock)
 }
 
-/// A random number to start looking for a free port at: a new one for each connection (RFC 6056 3.3.1).
-pub(crate) fn next_port_candidate(core: &Core) -> u32 {
-    let count = core.ports_chosen().wrapping_add(1);
-    core.set_ports_chosen(count);
-    keyed_hash(core, &[count, now_ms()])
-}
+/// Words that are hashed,
+const WORDS: usize = 2 * ADDR_WORDS + 1;
 
-#[inline(never)]
-fn keyed_hash(core: &Core, words: &[u32]) -> u32 {
-    sip_hash(core.secret(), words)
-}
+/// the one behind them, which is the last of an even number: how many octets they are, in the highest octet,
+const LENGTH: u32 = (WORDS as u32) << 26;
 
-/// SipHash-2-4 with a 128-bit key, over a message of 64-bit words of which these are the lower halves; the lower half of the
-/// result.
-fn sip_hash([a, b, c, d]: [u32; 4], words: &[u32]) -> u32 {
-    let (k0, k1) = (join(a, b), join(c, d));
-    let mut v = [
-        k0 ^ 0x736f_6d65_7073_6575,
-        k1 ^ 0x646f_7261_6e64_6f6d,
-        k0 ^ 0x6c79_6765_6e65_7261,
-        k1 ^ 0x7465_6462_7974_6573,
-    ];
-    let mut rest = words.iter();
-    loop {
-        let next = rest.next();
-        // A message of whole words ends with one that has its length in octets in the highest octet, and nothing else.
-        let word = next.map_or((words.len() as u64) << 59, |word| u64::from(*word));
-        v[3] ^= word;
-        rounds(&mut v, 2);
-        v[0] ^= word;
-        if next.is_none() {
-            break;
+/// and with that and four words of zero, for the rounds at the end.
+const PADDED: usize = WORDS + 5;
+
+/// The lower half of SipHash-2-4 with a 128-bit key. The message has its length behind it, and four words of zero.
+fn sip_hash([k0, k1, k2, k3]: [u32; 4], mut message: &[u32]) -> u32 {
+    let (k0, k1) = (join(k0, k1), join(k2, k3));
+    let mut a = k0 ^ 0x736f_6d65_7073_6575;
+    let mut b = k1 ^ 0x646f_7261_6e64_6f6d;
+    let mut c = k0 ^ 0x6c79_6765_6e65_7261;
+    let mut d = k1 ^ 0x7465_6462_7974_6573;
+    while let [low, high, rest @ ..] = message {
+        let word = join(*low, *high);
+        d ^= word;
+        for _ in 0..2 {
+            a = a.wrapping_add(b);
+            c = c.wrapping_add(d);
+            b = b.rotate_left(13) ^ a;
+            d = d.rotate_left(16) ^ c;
+            a = a.rotate_left(32);
+            c = c.wrapping_add(b);
+            a = a.wrapping_add(d);
+            b = b.rotate_left(17) ^ c;
+            d = d.rotate_left(21) ^ a;
+            c = c.rotate_left(32);
+        }
+        a ^= word;
+        message = rest;
+        if message.len() == 4 {
+            c ^= 0xff;
         }
     }
-    v[2] ^= 0xff;
-    rounds(&mut v, 4);
-    let [a, b, c, d] = v;
     (a ^ b ^ c ^ d) as u32
-}
-
-#[inline(never)]
-fn rounds(v: &mut [u64; 4], count: u8) {
-    let [mut a, mut b, mut c, mut d] = *v;
-    for _ in 0..count {
-        a = a.wrapping_add(b);
-        c = c.wrapping_add(d);
-        b = b.rotate_left(13) ^ a;
-        d = d.rotate_left(16) ^ c;
-        a = a.rotate_left(32);
-        c = c.wrapping_add(b);
-        a = a.wrapping_add(d);
-        b = b.rotate_left(17) ^ c;
-        d = d.rotate_left(21) ^ a;
-        c = c.rotate_left(32);
-    }
-    *v = [a, b, c, d];
 }
 
 fn join(low: u32, high: u32) -> u64 {
@@ -102,14 +95,17 @@ mod tests {
     proptest! {
         /// The standard library has SipHash-2-4 too, of octets.
         #[test]
-        fn agrees_with_the_standard_librarys(key: [u32; 4], words in proptest::collection::vec(any::<u32>(), 0..40)) {
+        fn agrees_with_the_standard_librarys(key: [u32; 4], words: [u32; WORDS]) {
             let [a, b, c, d] = key;
             #[allow(deprecated)]
             let mut theirs = std::hash::SipHasher::new_with_keys(join(a, b), join(c, d));
-            for word in &words {
-                theirs.write(&u64::from(*word).to_le_bytes());
+            for word in words {
+                theirs.write(&word.to_le_bytes());
             }
-            prop_assert_eq!(sip_hash(key, &words), theirs.finish() as u32);
+            let mut message = [0; PADDED];
+            message[..WORDS].copy_from_slice(&words);
+            message[WORDS] = LENGTH;
+            prop_assert_eq!(sip_hash(key, &message), theirs.finish() as u32);
         }
     }
 }

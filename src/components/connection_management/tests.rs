@@ -308,12 +308,14 @@ proptest! {
 /// RFC 6056 3.3.1: over many choices the whole range is used, evenly.
 #[test]
 fn port_candidates_cover_the_range_evenly() {
-    let bench = bench();
+    let mut bench = bench();
+    let id = bench.new_pcb();
+    let pcb = bench.core.get(id).expect("it lives");
     let mut slots = [0u32; 16];
     let mut steps = HashSet::new();
     let mut last = 0;
     for _ in 0..4096 {
-        let candidate = next_port_candidate(&bench.core) & 0x3fff;
+        let candidate = next_port_candidate(pcb) & 0x3fff;
         slots[(candidate >> 10) as usize] += 1;
         steps.insert(candidate.wrapping_sub(last));
         last = candidate;
