@@ -479,6 +479,16 @@ static void misuse_listener_abort(void)
   expect_pool_intact();
 }
 
+/* It has no peer: what lies where a connection's port would be is another field. */
+static void misuse_listener_addrinfo_of_its_peer(void)
+{
+  struct tcp_pcb *l = listening();
+  ip_addr_t a;
+  u16_t port = 0;
+  EXPECT(tcp_tcp_get_tcp_addrinfo(l, 0, &a, &port) == ERR_VAL && port == 0, "a listener has the peer port %u", port);
+  EXPECT(tcp_tcp_get_tcp_addrinfo(l, 1, &a, &port) == ERR_OK && port == 1234, "a listener has the port %u", port);
+}
+
 static err_t accept_aborts(void *arg, struct tcp_pcb *pcb, err_t err)
 {
   LWIP_UNUSED_ARG(arg);
@@ -574,6 +584,7 @@ const struct attack_case cases_misuse[] = {
   TOLD(misuse_listener_poll), TOLD(misuse_listener_bind), TOLD(misuse_listener_connect),
   CASE(misuse_listener_listen), TOLD(misuse_listener_backlog_delayed),
   TOLD(misuse_listener_backlog_accepted), TOLD(misuse_listener_abort),
+  CASE(misuse_listener_addrinfo_of_its_peer),
   CASE(misuse_accept_aborts_returning_ok), CASE(misuse_connected_aborts_returning_ok),
   CASE(misuse_backlog_delayed_often),
 };

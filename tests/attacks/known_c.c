@@ -79,6 +79,7 @@ static const struct known known[] = {
   { "misuse_null_backlog_delayed", null_pcb },
   { "misuse_null_backlog_accepted", null_pcb },
   { "misuse_null_output", null_pcb },
+  { "misuse_listener_addrinfo_of_its_peer", "C gives out what lies where a connection has its peer's port" },
   { "misuse_listener_recved", listener },
   { "misuse_listener_write", listener },
   { "misuse_listener_write_nocopy", listener },
