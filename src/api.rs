@@ -12,6 +12,7 @@ use crate::ffi::{Error, Result, bindings as c, config};
 use crate::output::{effective_mss, output, reset_peer, route};
 use crate::pcb::{Accept, Bit, Core, List, Listener, NewListener, Pcb, PcbId, State, Tuple};
 use crate::segmentation;
+use crate::timer::visit;
 use crate::wire::{Flags, SeqNum};
 use core::num::NonZeroU16;
 
@@ -23,6 +24,9 @@ pub(crate) fn init(core: &Core) {
     core.set_alarm(None);
     core.set_ports_chosen(core.random());
 }
+
+/// The states in which a connection is given up before any that the application still uses.
+const GIVEN_UP_FIRST: [State; 3] = [State::TimeWait, State::LastAck, State::Closing];
 
 /// tcp_alloc: a new PCB of priority `prio`. If the pool is empty, room is made: by finishing closes that were pending, then
 /// by giving up a connection in TIME-WAIT, in LAST-ACK, in CLOSING, or the least active one of lower priority.
@@ -37,30 +41,30 @@ pub(crate) fn allocate(core: &mut Core, prio: u8) -> Option<PcbId> {
             cc::init(pcb);
             return Some(pcb.id());
         }
-        match failures {
-            0 => retry_closes(core),
-            4 => return None,
-            _ => {}
+        if failures == 0 {
+            retry_closes(core);
         }
-        give_up_one(core, failures, prio);
+        let state = GIVEN_UP_FIRST.get(usize::from(failures)).copied();
+        if usize::from(failures) > GIVEN_UP_FIRST.len() {
+            return None;
+        }
+        give_up_one(core, state, prio);
         failures += 1;
     }
 }
 
-/// Gives up one connection, if there is one of the kind: the one of lowest priority, and of these the one that has been silent
-/// for longest. At first one in TIME-WAIT, then in LAST-ACK, then in CLOSING, in the end any whose priority is below `prio`.
-/// The peer of one that is not closing hears of it.
-fn give_up_one(core: &mut Core, failures: u16, prio: u8) {
+/// Gives up one connection, if there is one of the kind, the one that has been silent for longest: one in `state`; or else, the
+/// lowest priority first, one whose priority is below `prio`, and its peer hears of it.
+#[cfg_attr(small, inline(never))]
+fn give_up_one(core: &mut Core, state: Option<State>, prio: u8) {
     let now = core.ticks();
     let limit = prio.min(config::TCP_PRIO_MAX as u8);
     let (mut best, mut victim) = ((1, 0), None);
-    let list = if failures == 0 { List::TimeWait } else { List::Active };
+    let list = if state == Some(State::TimeWait) { List::TimeWait } else { List::Active };
     core.find_in(list, |pcb| {
-        let rank = match failures {
-            0 => 1,
-            1 => (pcb.state() == State::LastAck).into(),
-            2 => (pcb.state() == State::Closing).into(),
-            _ => limit.saturating_sub(pcb.prio()),
+        let rank = match state {
+            Some(state) => (pcb.state() == state).into(),
+            None => limit.saturating_sub(pcb.prio()),
         };
         let this = (rank, now.wrapping_sub(pcb.tmr()));
         if this >= best {
@@ -68,9 +72,8 @@ fn give_up_one(core: &mut Core, failures: u16, prio: u8) {
         }
         false
     });
-    if let Some(pcb) = victim {
-        let (id, closing) = (pcb.id(), matches!(pcb.state(), State::LastAck | State::Closing));
-        abandon(core, id, !closing);
+    if let Some(id) = victim.map(Pcb::id) {
+        abandon(core, id, state.is_none());
     }
 }
 
@@ -93,9 +96,7 @@ pub(crate) fn bind(core: &Core, pcb: Pcb<'_>, local: Addr<'_>, port: u16) -> Res
     if !local.is_any() || !local.same_kind(pcb.local_ip()) {
         cm::settings::local_ip(pcb, local);
     }
-    if pcb.local_port() != 0 {
-        core.unregister(List::Bound, pcb);
-    }
+    core.unregister(List::Bound, pcb);
     cm::settings::local_port(pcb, port);
     core.register(List::Bound, pcb);
     Ok(())
@@ -140,22 +141,13 @@ fn free_port(pcb: Pcb<'_>) -> Option<NonZeroU16> {
     None
 }
 
-/// What goes with tcp_connect.
-pub(crate) struct Connect<'a> {
-    pub(crate) addr: Addr<'a>,
-    pub(crate) port: u16,
-    #[cfg(lwip_callback_api)]
-    pub(crate) connected: c::tcp_connected_fn,
-}
-
 /// tcp_connect: ERR_ISCONN if not CLOSED; ERR_RTE without a route; ERR_VAL to a broadcast or multicast address (RFC 9293
 /// 3.9.2.3, MUST-46); ERR_BUF without a free port; ERR_USE if that very connection exists; ERR_MEM without memory for the SYN.
-pub(crate) fn connect(core: &mut Core, id: PcbId, to: Connect<'_>) -> Result {
+pub(crate) fn connect(core: &mut Core, id: PcbId, addr: Addr<'_>, port: u16, connected: c::tcp_connected_fn) -> Result {
     let pcb = core.get(id).ok_or(Error::ARG)?;
     if pcb.state() != State::Closed {
         return Err(Error::ISCONN);
     }
-    let Connect { addr, port, .. } = to;
     cm::settings::remote_ip(pcb, addr);
     cm::settings::remote_port(pcb, port);
     let netif = route(pcb).ok_or(Error::RTE)?;
@@ -169,23 +161,22 @@ pub(crate) fn connect(core: &mut Core, id: PcbId, to: Connect<'_>) -> Result {
     }
     #[cfg(lwip_ipv6_scopes)]
     cm::settings::remote_ip(pcb, Addr::of(&crate::ffi::ip::with_zone_of(addr, netif)));
-    let was_bound = pcb.local_port() != 0;
-    if !was_bound {
+    let bound = pcb.local_port();
+    if bound == 0 {
         let port = free_port(pcb).ok_or(Error::BUF)?;
         cm::settings::local_port(pcb, port.get());
     } else if may_reuse(pcb.so_options()) && exists(core, pcb) {
         return Err(Error::USE);
     }
-    let opened = active_open(pcb, netif, &to);
+    #[cfg(lwip_callback_api)]
+    cm::settings::connected(pcb, connected);
+    let _ = connected;
+    let opened = active_open(pcb, netif);
     if opened.is_err() {
-        if !was_bound {
-            cm::settings::local_port(pcb, 0);
-        }
+        cm::settings::local_port(pcb, bound);
         return opened;
     }
-    if was_bound {
-        core.unregister(List::Bound, pcb);
-    }
+    core.unregister(List::Bound, pcb);
     cm::enter(pcb, State::SynSent);
     core.register(List::Active, pcb);
     mib2_stat!(tcpactiveopens);
@@ -201,16 +192,13 @@ fn exists(core: &Core, pcb: Pcb<'_>) -> bool {
 }
 
 /// RFC 9293 3.10.1: the variables, and the SYN into the queue.
-fn active_open(pcb: Pcb<'_>, netif: Netif, to: &Connect<'_>) -> Result {
+fn active_open(pcb: Pcb<'_>, netif: Netif) -> Result {
     let iss = initial_sequence_number(pcb);
     cm::on_connect(pcb, iss - 1);
     rod::on_connect(pcb, iss);
     flow_control::on_connect(pcb, iss);
     cc::on_connect(pcb);
     cm::limit_mss(pcb, effective_mss(pcb.mss(), Some(netif), pcb.remote_ip()));
-    #[cfg(lwip_callback_api)]
-    cm::settings::connected(pcb, to.connected);
-    let _ = to;
     segmentation::enqueue_flags(pcb, Flags::SYN)
 }
 
@@ -234,9 +222,7 @@ pub(crate) fn listen(core: &mut Core, id: PcbId, accept: Accept) -> Result<*mut 
         return Err(Error::USE);
     }
     let new = NewListener::allocate(core).ok_or(Error::MEM)?;
-    if pcb.local_port() != 0 {
-        core.unregister(List::Bound, pcb);
-    }
+    core.unregister(List::Bound, pcb);
     let listener = new.listen_as(core, pcb, accept).as_ptr();
     // The listener has taken the external arguments over: they are not to be destroyed with the PCB.
     #[cfg(lwip_tcp_pcb_ext_args)]
@@ -299,43 +285,31 @@ pub(crate) fn recv_null(core: &mut Core, id: PcbId, data: Option<Pbuf>) {
 pub(crate) fn close(core: &mut Core, id: PcbId) -> Result {
     let pcb = core.get(id).ok_or(Error::ARG)?;
     cm::on_rx_closed(pcb);
-    close_both(core, id, true)
+    match pcb.state() {
+        State::Closed => finish(core, id, false, None),
+        State::SynSent => {
+            finish(core, id, false, None);
+            mib2_stat!(tcpattemptfails);
+        }
+        State::Established | State::CloseWait if has_unread_data(pcb) => reset_and_close(core, id),
+        _ => {
+            send_fin(core, id);
+        }
+    }
+    Ok(())
 }
 
 /// tcp_shutdown of one or both directions: ERR_CONN if the state has nothing to shut down.
 pub(crate) fn shutdown(core: &mut Core, id: PcbId, rx: bool, tx: bool) -> Result {
     let pcb = core.get(id).ok_or(Error::ARG)?;
     if rx {
-        cm::on_rx_closed(pcb);
         if tx {
-            return close_both(core, id, true);
+            return close(core, id);
         }
+        cm::on_rx_closed(pcb);
         drop(rod::take_refused_data(pcb));
     }
-    if !tx {
-        return Ok(());
-    }
-    match pcb.state() {
-        State::SynRcvd | State::Established | State::CloseWait => close_both(core, id, rx),
-        _ => Err(Error::CONN),
-    }
-}
-
-fn close_both(core: &mut Core, id: PcbId, reset_on_unread: bool) -> Result {
-    let pcb = core.get(id).ok_or(Error::ARG)?;
-    let state = pcb.state();
-    if matches!(state, State::Closed | State::SynSent) {
-        finish(core, id, false, None);
-        if state == State::SynSent {
-            mib2_stat!(tcpattemptfails);
-        }
-        return Ok(());
-    }
-    if reset_on_unread && matches!(state, State::Established | State::CloseWait) && has_unread_data(pcb) {
-        reset_and_close(core, id);
-        return Ok(());
-    }
-    send_fin(core, id)
+    if tx && !send_fin(core, id) { Err(Error::CONN) } else { Ok(()) }
 }
 
 /// Data were received that the application has not taken, or not acknowledged by tcp_recved.
@@ -351,19 +325,18 @@ fn reset_and_close(core: &mut Core, id: PcbId) {
     // tcp_input still works on it, and frees it in the end.
     reset_peer(core, id);
     if let Some(pcb) = core.get(id) {
-        purge(pcb);
         core.unregister(List::Active, pcb);
         core.set_input_closed(true);
     }
 }
 
-/// Queues our FIN and sends what there is. Without memory for it the timer tries again, and the call succeeds.
-fn send_fin(core: &mut Core, id: PcbId) -> Result {
-    let pcb = core.get(id).ok_or(Error::ARG)?;
-    let Some(next) = cm::state_after_close(pcb.state()) else { return Ok(()) };
+/// Queues our FIN and sends what there is; false if the state has nothing to close. Without memory for it the timer tries again.
+fn send_fin(core: &mut Core, id: PcbId) -> bool {
+    let Some(pcb) = core.get(id) else { return false };
+    let Some(next) = cm::state_after_close(pcb.state()) else { return false };
     if segmentation::send_fin(pcb).is_err() {
         cm::set_close_pending(pcb, true);
-        return Ok(());
+        return true;
     }
     if pcb.state() == State::SynRcvd {
         cm::backlog::remove(pcb);
@@ -374,22 +347,23 @@ fn send_fin(core: &mut Core, id: PcbId) -> Result {
     cm::enter(pcb, next);
     // Whatever keeps it from being sent now, it is queued.
     output(core, id).ok();
-    Ok(())
+    true
 }
 
 /// Tries a close again that there was no memory for.
 pub(crate) fn retry_close(core: &mut Core, id: PcbId) {
     if let Some(pcb) = core.get(id).filter(|pcb| pcb.has(Bit::CLOSE_PENDING)) {
         cm::set_close_pending(pcb, false);
-        send_fin(core, id).ok();
+        send_fin(core, id);
     }
 }
 
 fn retry_closes(core: &mut Core) {
-    let mut next = core.first_id(List::Active);
-    while let Some(id) = next {
+    let mut next = core.head(List::Active);
+    while let Some(pcb) = core.find(next) {
+        let id = pcb.id();
+        next = pcb.next();
         retry_close(core, id);
-        next = core.get(id).and_then(Pcb::following_id);
     }
 }
 
@@ -405,7 +379,8 @@ pub(crate) fn finish(core: &mut Core, id: PcbId, reset: bool, error: Option<Erro
     let Some(pcb) = core.get(id) else { return };
     let (callback, state) = (pcb.error_callback(), pcb.state());
     // In TIME-WAIT it is over for the application, unless that still has to get data.
-    let concerns_application = state != State::TimeWait || (pcb.has_refused_data() && !pcb.has(Bit::RX_CLOSED));
+    let is_over = state == State::TimeWait && (!pcb.has_refused_data() || pcb.has(Bit::RX_CLOSED));
+    let error = error.filter(|_| !is_over);
     cm::backlog::remove(pcb);
     rod::purge(pcb);
     if reset && !matches!(state, State::Closed | State::TimeWait) {
@@ -421,7 +396,7 @@ pub(crate) fn finish(core: &mut Core, id: PcbId, reset: bool, error: Option<Erro
         pcb,
     );
     core.free(id);
-    if let (Some(error), true) = (error, concerns_application) {
+    if let Some(error) = error {
         core.call_err(callback, error);
     }
 }
@@ -480,10 +455,18 @@ pub(crate) fn process_refused_data(core: &mut Core, id: PcbId) -> Result {
 
 /// tcp_rexmit_rto: everything in flight is sent again.
 pub(crate) fn retransmit_after_timeout(core: &mut Core, id: PcbId) {
-    if let Some(pcb) = core.get(id).filter(|pcb| rod::retransmit_all(*pcb)) {
-        rod::on_resent(pcb);
-        output(core, id).ok();
+    if core.get(id).is_some_and(rod::retransmit_all) {
+        resend(core, id).ok();
     }
+}
+
+/// tcp_rexmit_rto_commit: what a timeout has queued is sent.
+#[cfg_attr(small, inline(never))]
+pub(crate) fn resend(core: &mut Core, id: PcbId) -> Result {
+    if let Some(pcb) = core.get(id) {
+        rod::on_resent(pcb);
+    }
+    output(core, id)
 }
 
 /// tcp_rexmit_fast: fast retransmit.
@@ -542,17 +525,16 @@ pub(crate) fn wake_writers(core: &mut Core) {
         return;
     }
     core.set_memory_wanted(false);
-    let mut next = core.first_id(List::Active);
-    while let Some(id) = next {
-        let Some(pcb) = core.get(id) else { return };
-        core.set_active_pcbs_changed(0);
-        if pcb.wants_memory() != 0 && pcb.state() >= State::Established {
-            rod::set_wants_memory(pcb, false);
-            if core.call_sent(id, 0).is_ok() {
-                output(core, id).ok();
-            }
-        }
-        // Who is left out because the application changed the list meanwhile is polled, as ever.
-        next = if core.active_pcbs_changed() == 0 { core.get(id).and_then(Pcb::following_id) } else { None };
+    visit(core, List::Active, |mut core, id| wake_writer(&mut core, id));
+}
+
+fn wake_writer(core: &mut Core, id: PcbId) {
+    let Some(pcb) = core.get(id) else { return };
+    if pcb.wants_memory() == 0 || pcb.state() < State::Established {
+        return;
+    }
+    rod::set_wants_memory(pcb, false);
+    if core.call_sent(id, 0).is_ok() {
+        output(core, id).ok();
     }
 }

@@ -12,7 +12,7 @@ use crate::output::{OptionSet, effective_mss, route};
 use crate::output::{output, send_keep_alive, send_window_probe};
 #[cfg(not(fine_timers))]
 use crate::pcb::State;
-use crate::pcb::{Bit, Core, List, Pcb, PcbId};
+use crate::pcb::{Bit, Core, Lent, List, Pcb, PcbId};
 use crate::segmentation;
 
 #[cfg(fine_timers)]
@@ -28,78 +28,54 @@ pub(crate) fn both(core: &mut Core) {
     }
 }
 
-/// Visits each active PCB once. A visit may call the application, which may free any PCB and add others, so that the walk
-/// starts anew then; who was visited in this round is marked.
-fn visit_active(core: &mut Core, visit: fn(&mut Core, PcbId)) {
+/// Visits each PCB of a list once. A visit may call the application, which may free any PCB and add others: if the list of
+/// active PCBs changes, the walk starts anew, and who was visited in this round is marked. In TIME-WAIT the next one may have
+/// gone to make room for another PCB: then the walk ends early, and the next timer goes on.
+pub(crate) fn visit(core: &mut Core, list: List, look_after: fn(Lent<'_>, PcbId)) {
     let round = core.timer_round().wrapping_add(1);
     core.set_timer_round(round);
-    let mut next = core.first_id(List::Active);
-    while let Some(id) = next {
+    let mut next = core.head(list);
+    while let Some(pcb) = core.find(next) {
+        let id = pcb.id();
+        next = pcb.next();
         core.set_active_pcbs_changed(0);
-        if core.get(id).is_some_and(|pcb| !cm::on_timer_round(pcb, round)) {
-            visit(core, id);
+        if !cm::on_timer_round(pcb, round) {
+            look_after(core.lend(), id);
         }
-        next = match core.get(id) {
-            Some(pcb) if core.active_pcbs_changed() == 0 => pcb.following_id(),
-            _ => core.first_id(List::Active),
-        };
-    }
-}
-
-/// Visits each PCB in TIME-WAIT. A visit may free it, and with that end the walk early: the next timer goes on.
-#[inline(never)]
-fn visit_waiting(core: &mut Core, visit: fn(&mut Core, PcbId)) {
-    let mut next = core.first_id(List::TimeWait);
-    while let Some(id) = next {
-        let Some(pcb) = core.get(id) else { return };
-        next = pcb.following_id();
-        visit(core, id);
+        if core.active_pcbs_changed() != 0 {
+            next = core.head(list);
+        }
     }
 }
 
 /// tcp_slowtmr.
 pub(crate) fn slow(core: &mut Core) {
     core.set_ticks(core.ticks().wrapping_add(1));
-    visit_active(core, slow_visit);
+    visit(core, List::Active, |mut core, id| slow_visit(&mut core, id));
     // 2MSL after the last segment TIME-WAIT is over (RFC 9293 3.6.1).
-    visit_waiting(core, |core, id| {
-        if core.get(id).is_some_and(|pcb| cm::state_timed_out(pcb, core.ticks())) {
-            api::abandon(core, id, false);
-        }
-    });
+    visit(core, List::TimeWait, |mut core, id| end_if_timed_out(&mut core, id));
 }
 
-/// What becomes of a connection that the timer has looked at.
+/// What becomes of a connection whose timers have expired.
+#[derive(PartialEq, Eq)]
 enum Fate {
     Lives,
-    /// It is given up, the peer being told or not.
-    Ends {
-        reset: bool,
-    },
+    /// It is given up. The peer, which does not answer, is not told.
+    Ends,
 }
 
 fn slow_visit(core: &mut Core, id: PcbId) {
-    match slow_timers(core, id) {
-        Fate::Lives => poll(core, id),
-        Fate::Ends { reset } => {
-            api::abandon(core, id, reset);
-        }
-    }
-}
-
-fn slow_timers(core: &mut Core, id: PcbId) -> Fate {
     #[cfg(not(fine_timers))]
-    if let ends @ Fate::Ends { .. } = retransmission_timers(core, id) {
-        return ends;
+    if retransmission_timers(core, id) == Fate::Ends {
+        return api::abandon(core, id, false);
     }
-    let Some(pcb) = core.get(id) else { return Fate::Lives };
+    let Some(pcb) = core.get(id) else { return };
     let now = core.ticks();
     #[cfg(path_mtu)]
     cm::pmtu::on_tick(pcb, now);
-    let mut fate = Fate::Lives;
     match cm::keep_alive(pcb, now) {
         KeepAlive::Quiet => {}
-        KeepAlive::Dead => fate = Fate::Ends { reset: true },
+        KeepAlive::Dead => return api::abandon(core, id, true),
         KeepAlive::Probe => {
             if send_keep_alive(core, id).is_ok() {
                 if let Some(pcb) = core.get(id) {
@@ -108,12 +84,21 @@ fn slow_timers(core: &mut Core, id: PcbId) -> Fate {
             }
         }
     }
-    let Some(pcb) = core.get(id) else { return Fate::Lives };
+    let Some(pcb) = core.get(id) else { return };
     let silence = now.wrapping_sub(pcb.tmr());
     if silence >= rod::rto_in_ticks(pcb).wrapping_mul(config::TCP_OOSEQ_TIMEOUT) {
         rod::free_ooseq(pcb);
     }
-    if cm::state_timed_out(pcb, now) { Fate::Ends { reset: false } } else { fate }
+    end_if_timed_out(core, id);
+    poll(core, id);
+}
+
+/// Gives a connection up that has been in its state for too long.
+#[cfg_attr(small, inline(never))]
+fn end_if_timed_out(core: &mut Core, id: PcbId) {
+    if core.get(id).is_some_and(|pcb| cm::state_timed_out(pcb, core.ticks())) {
+        api::abandon(core, id, false);
+    }
 }
 
 /// Retransmission and persist timer, in slow ticks.
@@ -122,17 +107,17 @@ fn retransmission_timers(core: &mut Core, id: PcbId) -> Fate {
     let Some(pcb) = core.get(id) else { return Fate::Lives };
     let retries = u32::from(pcb.nrtx());
     if retries >= config::TCP_MAXRTX || (pcb.state() == State::SynSent && retries >= config::TCP_SYNMAXRTX) {
-        return Fate::Ends { reset: false };
+        return Fate::Ends;
     }
     if pcb.persist_backoff() > 0 {
         if u32::from(pcb.persist_probe()) >= config::TCP_MAXRTX {
-            return Fate::Ends { reset: false };
+            return Fate::Ends;
         }
         if flow_control::on_persist_tick(pcb) {
             persist(core, id);
         }
     } else if rod::on_tick(pcb) && queue_retransmission(pcb) {
-        output(core, id).ok();
+        api::resend(core, id).ok();
     }
     Fate::Lives
 }
@@ -140,13 +125,17 @@ fn retransmission_timers(core: &mut Core, id: PcbId) -> Fate {
 /// The persist timer (RFC 9293 3.8.6.1): a probe into a closed window, or as much as an open one takes.
 fn persist(core: &mut Core, id: PcbId) {
     let Some(pcb) = core.get(id) else { return };
-    let backs_off = if pcb.snd_wnd() == 0 {
-        send_window_probe(core, id).is_ok()
+    if pcb.snd_wnd() == 0 {
+        if send_window_probe(core, id).is_err() {
+            return;
+        }
     } else {
         let split = segmentation::split_front(pcb, u32::from(pcb.snd_wnd()).min(0xffff) as u16);
-        split.is_err() || output(core, id).is_err()
-    };
-    if let Some(pcb) = core.get(id).filter(|_| backs_off) {
+        if split.is_ok() && output(core, id).is_ok() {
+            return;
+        }
+    }
+    if let Some(pcb) = core.get(id) {
         flow_control::on_probed(pcb);
     }
 }
@@ -163,7 +152,6 @@ fn queue_retransmission(pcb: Pcb<'_>) -> bool {
     #[cfg(path_mtu)]
     suspect_path(pcb);
     cc::on_timeout(pcb);
-    rod::on_resent(pcb);
     true
 }
 
@@ -190,13 +178,9 @@ pub(crate) fn on_change(pcb: Pcb<'_>, change: rod::Change) {
     }
 }
 
-/// The poll callback, when it is due.
+/// The poll callback, when it is due; then what it has queued is sent, if the PCB is still there.
 fn poll(core: &mut Core, id: PcbId) {
-    if !core.get(id).is_some_and(cm::on_poll_tick) {
-        return;
-    }
-    core.set_active_pcbs_changed(0);
-    if core.call_poll(id).is_ok() && core.active_pcbs_changed() == 0 {
+    if core.get(id).is_some_and(cm::on_poll_tick) && core.call_poll(id).is_ok() {
         output(core, id).ok();
     }
 }
@@ -205,8 +189,8 @@ fn poll(core: &mut Core, id: PcbId) {
 pub(crate) fn fast(core: &mut Core) {
     #[cfg(fine_timers)]
     fine::on_fast_timer(core);
-    visit_active(core, fast_visit);
-    visit_waiting(core, offer_refused_data);
+    visit(core, List::Active, |mut core, id| fast_visit(&mut core, id));
+    visit(core, List::TimeWait, |mut core, id| offer_refused_data(&mut core, id));
     api::wake_writers(core);
 }
 
@@ -226,9 +210,9 @@ fn offer_refused_data(core: &mut Core, id: PcbId) {
 
 /// tcp_txnow: a driver has room again.
 pub(crate) fn retry_output(core: &mut Core) {
-    visit_active(core, |core, id| {
+    visit(core, List::Active, |mut core, id| {
         if core.get(id).is_some_and(|pcb| pcb.has(Bit::MEMORY_ERROR)) {
-            output(core, id).ok();
+            output(&mut core, id).ok();
         }
     });
 }

@@ -10,7 +10,7 @@ use super::bindings as c;
 use super::diagnostics::{Assertion, assert_that};
 use super::ip::Addr;
 use super::pbuf::AppData;
-use super::{Error, Result, to_err_t};
+use super::{Error, to_err_t};
 use crate::api;
 #[cfg(any(all(lwip_ipv4, lwip_ipv6), tcp_listen_backlog))]
 use crate::components::connection_management as cm;
@@ -77,8 +77,9 @@ pub(super) fn connection(core: &Core, pcb: *const c::tcp_pcb) -> Option<Pcb<'_>>
 }
 
 /// The same, by name.
-pub(super) fn connection_id(core: &Core, pcb: *const c::tcp_pcb) -> Result<PcbId> {
-    connection(core, pcb).map(Pcb::id).ok_or(Error::ARG)
+#[cfg_attr(small, inline(never))]
+pub(super) fn connection_id(core: &Core, pcb: *const c::tcp_pcb) -> Option<PcbId> {
+    connection(core, pcb).map(Pcb::id)
 }
 
 /// A new connection of priority TCP_PRIO_NORMAL: see [`tcp_alloc`].
@@ -106,6 +107,7 @@ extern "C" fn tcp_new_ip_type(kind: u8) -> *mut c::tcp_pcb {
 /// NULL if the pool is empty and no connection may be given up for it: one in TIME-WAIT, LAST-ACK or CLOSING, or one of
 /// lower priority, whose err callback (ERR_ABRT) then runs in this call.
 #[unsafe(no_mangle)]
+#[cfg_attr(small, inline(never))]
 extern "C" fn tcp_alloc(prio: u8) -> *mut c::tcp_pcb {
     let mut core = enter();
     api::allocate(&mut core, prio).map_or(null_mut(), PcbId::as_ptr)
@@ -229,17 +231,10 @@ unsafe extern "C" fn tcp_connect(
 ) -> c::err_t {
     let mut core = enter();
     // SAFETY: null or an address of the caller.
-    let addr = unsafe { Addr::from_raw(addr) }.ok_or(Error::ARG);
-    let _ = connected;
-    to_err_t(connection_id(&core, pcb).and_then(|id| {
-        let to = api::Connect {
-            addr: addr?,
-            port,
-            #[cfg(lwip_callback_api)]
-            connected,
-        };
-        api::connect(&mut core, id, to)
-    }))
+    let addr = unsafe { Addr::from_raw(addr) };
+    let (Some(pcb), Some(addr)) = (connection(&core, pcb), addr) else { return Error::ARG.code() };
+    let id = pcb.id();
+    to_err_t(api::connect(&mut core, id, addr, port, connected))
 }
 
 /// OPEN, passive (RFC 9293 3.10.1): gives a listener in place of `pcb`, which is freed. The listener is the caller's
@@ -268,11 +263,15 @@ unsafe extern "C" fn tcp_listen_with_backlog_and_err(
         Target::Nothing => Err(Error::ARG),
     };
     let result = id.and_then(|id| api::listen(&mut core, id, accept));
+    let (listener, code) = match result {
+        Ok(listener) => (listener, 0),
+        Err(error) => (null_mut(), error.code()),
+    };
     if !err.is_null() {
         // SAFETY: an err_t of the caller.
-        unsafe { err.write(to_err_t(result.map(|_| ()))) };
+        unsafe { err.write(code) };
     }
-    result.unwrap_or(null_mut())
+    listener
 }
 
 /// The same without the error.
@@ -287,7 +286,7 @@ unsafe extern "C" fn tcp_listen_with_backlog(pcb: *mut c::tcp_pcb, backlog: u8) 
 #[unsafe(no_mangle)]
 extern "C" fn tcp_recved(pcb: *mut c::tcp_pcb, len: u16) {
     let mut core = enter();
-    if let Ok(id) = connection_id(&core, pcb) {
+    if let Some(id) = connection_id(&core, pcb) {
         api::recved(&mut core, id, len);
     }
 }
@@ -322,7 +321,7 @@ unsafe extern "C" fn tcp_write(pcb: *mut c::tcp_pcb, data: *const c_void, len: u
 extern "C" fn tcp_output(pcb: *mut c::tcp_pcb) -> c::err_t {
     let mut core = enter();
     assert_that(!pcb.is_null(), Assertion::InvalidPcb);
-    to_err_t(connection_id(&core, pcb).and_then(|id| crate::output::output(&mut core, id)))
+    to_err_t(connection_id(&core, pcb).map_or(Err(Error::ARG), |id| crate::output::output(&mut core, id)))
 }
 
 /// CLOSE (RFC 9293 3.10.4) of a connection or listener. A FIN follows what is queued; if data were received that the
@@ -373,7 +372,7 @@ extern "C" fn tcp_abort(pcb: *mut c::tcp_pcb) {
 #[unsafe(no_mangle)]
 extern "C" fn tcp_abandon(pcb: *mut c::tcp_pcb, reset: c_int) {
     let mut core = enter();
-    if let Ok(id) = connection_id(&core, pcb) {
+    if let Some(id) = connection_id(&core, pcb) {
         api::abandon(&mut core, id, reset != 0);
     }
 }

@@ -75,7 +75,7 @@ unsafe extern "C" fn tcp_input(p: *mut c::pbuf, netif: *mut c::netif) {
 #[unsafe(no_mangle)]
 extern "C" fn tcp_free(pcb: *mut c::tcp_pcb) {
     let mut core = enter();
-    if let Ok(id) = connection_id(&core, pcb) {
+    if let Some(id) = connection_id(&core, pcb) {
         core.free(id);
     }
 }
@@ -83,7 +83,7 @@ extern "C" fn tcp_free(pcb: *mut c::tcp_pcb) {
 /// Runs an action on a connection by its name.
 fn with(pcb: *mut c::tcp_pcb, action: impl FnOnce(&mut Core, PcbId) -> super::Result) -> c::err_t {
     let mut core = enter();
-    to_err_t(connection_id(&core, pcb).and_then(|id| action(&mut core, id)))
+    to_err_t(connection_id(&core, pcb).map_or(Err(Error::ARG), |id| action(&mut core, id)))
 }
 
 /// Runs an action on a connection that only changes it.
@@ -115,12 +115,7 @@ extern "C" fn tcp_rexmit_rto_prepare(pcb: *mut c::tcp_pcb) -> c::err_t {
 /// Sends what [`tcp_rexmit_rto_prepare`] has queued, and counts one more retransmission.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_rexmit_rto_commit(pcb: *mut c::tcp_pcb) {
-    with(pcb, |core, id| {
-        if let Some(pcb) = core.get(id) {
-            rod::on_resent(pcb);
-        }
-        output::output(core, id)
-    });
+    with(pcb, api::resend);
 }
 
 /// Both of them.
@@ -368,7 +363,7 @@ unsafe extern "C" fn tcp_recv_null(
     let mut core = enter();
     // SAFETY: null or received data, whose reference comes with them.
     let data = unsafe { Pbuf::from_raw(p) };
-    to_err_t(connection_id(&core, pcb).and_then(|id| {
+    to_err_t(connection_id(&core, pcb).ok_or(Error::ARG).and_then(|id| {
         if data.is_none() && err == 0 {
             return api::close(&mut core, id);
         }

@@ -5,7 +5,7 @@
 //! `C`, and each component keeps the only constructor of its own `C` to itself: writing another component's field does
 //! not compile. Neither does a field of lwIP's struct that stands nowhere in the table, or twice, in any configuration.
 
-use super::{Pcb, PcbId, State, load, store, table};
+use super::{Pcb, State, load, store, table};
 #[cfg(sack_recovery)]
 use crate::components::congestion_control::NewReno;
 #[cfg(pacing)]
@@ -971,11 +971,5 @@ impl Own<'_, Rod> {
 impl<'c> Pcb<'c> {
     pub(crate) fn following(self) -> Option<Pcb<'c>> {
         self.core().find(self.next())
-    }
-
-    /// Its name, if there is one.
-    #[inline]
-    pub(crate) fn following_id(self) -> Option<PcbId> {
-        self.core().find_id(self.next())
     }
 }

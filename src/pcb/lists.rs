@@ -1,6 +1,6 @@
 //! lwIP's PCB lists: real lists, linked through `next`, that C reads.
 
-use super::{Core, List, Listener, Pcb, PcbId, index, load, store};
+use super::{Core, List, Listener, Pcb, index, load, store};
 use crate::ffi::bindings::{tcp_pcb, tcp_pcb_listen};
 
 impl Core {
@@ -51,22 +51,16 @@ impl Core {
         }
     }
 
-    /// The first PCB of a list other than that of listeners.
-    pub(crate) fn first(&self, list: List) -> Option<Pcb<'_>> {
-        // SAFETY: under (lock).
-        self.find(unsafe { *list.head() })
-    }
-
-    /// Its name.
+    /// Where the first PCB of a list is.
     #[inline]
-    pub(crate) fn first_id(&self, list: List) -> Option<PcbId> {
+    pub(crate) fn head(&self, list: List) -> *mut tcp_pcb {
         // SAFETY: under (lock).
-        self.find_id(unsafe { *list.head() })
+        unsafe { *list.head() }
     }
 
     /// The first PCB of a list, other than that of listeners, that is the one.
     pub(crate) fn find_in<'c>(&'c self, list: List, mut is_it: impl FnMut(Pcb<'c>) -> bool) -> Option<Pcb<'c>> {
-        let mut next = self.first(list);
+        let mut next = self.find(self.head(list));
         while let Some(pcb) = next {
             if is_it(pcb) {
                 break;

@@ -58,6 +58,7 @@ use crate::ffi::bindings::{tcp_pcb, tcp_state};
 pub(crate) use crate::ffi::globals::List;
 use crate::ffi::memory::{get, load, set, store};
 use core::marker::PhantomData;
+use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 #[cfg(not(indexed))]
 use scan as index;
@@ -90,12 +91,6 @@ impl Core {
         NonNull::new(ptr.cast_mut()).map(|ptr| self.handle(ptr, entry))
     }
 
-    /// Its name.
-    #[inline(never)]
-    pub(crate) fn find_id(&self, ptr: *const tcp_pcb) -> Option<PcbId> {
-        self.find(ptr).map(Pcb::id)
-    }
-
     /// # Safety
     /// The entry's PCB lives, or did once: where it lies is known.
     unsafe fn handle_of(&self, entry: NonNull<table::Entry>) -> Pcb<'_> {
@@ -105,6 +100,34 @@ impl Core {
 
     fn handle(&self, ptr: NonNull<tcp_pcb>, entry: NonNull<table::Entry>) -> Pcb<'_> {
         Pcb { ptr, entry, _core: PhantomData }
+    }
+}
+
+/// The right to call out of TCP, as `&mut Core` is; having no size, it does not take a register of a function that is called by
+/// its address.
+pub(crate) struct Lent<'c>(PhantomData<&'c mut Core>);
+
+impl Core {
+    /// See [`Lent`].
+    pub(crate) fn lend(&mut self) -> Lent<'_> {
+        Lent(PhantomData)
+    }
+}
+
+impl Deref for Lent<'_> {
+    type Target = Core;
+
+    #[inline(always)]
+    fn deref(&self) -> &Core {
+        &Core(PhantomData)
+    }
+}
+
+impl DerefMut for Lent<'_> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut Core {
+        // SAFETY: a `Core` has no size, so that each aligned address is one; this one is lent to us alone.
+        unsafe { NonNull::dangling().as_mut() }
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn bench() -> Bench {
 /// No PCB is listed, and none lives. Its queues are left to `Memory::reset`.
 fn clear(core: &mut Core) {
     for list in [List::Bound, List::Active, List::TimeWait] {
-        while let Some(pcb) = core.first(list) {
+        while let Some(pcb) = core.find(core.head(list)) {
             core.unregister(list, pcb);
         }
     }

@@ -61,8 +61,8 @@ fn run(core: &mut Core) {
     let now = core.clock();
     for _ in 0..config::MEMP_NUM_TCP_PCB {
         let Some(id) = core.take_due(now) else { return };
-        if let Fate::Ends { reset } = visit(core, id) {
-            api::abandon(core, id, reset);
+        if visit(core, id) == Fate::Ends {
+            api::abandon(core, id, false);
         }
         update(core, id);
     }
@@ -72,8 +72,8 @@ fn visit(core: &mut Core, id: PcbId) -> Fate {
     let Some(pcb) = core.get(id) else { return Fate::Lives };
     #[cfg(user_timeout)]
     if rod::is_out_of_patience(pcb) {
-        // RFC 9293 3.10.8. As after the last retransmission the peer, which does not answer, is not told.
-        return Fate::Ends { reset: false };
+        // RFC 9293 3.10.8.
+        return Fate::Ends;
     }
     if pcb.has(Bit::ACK_DELAY) && rod::is_ack_due(pcb) {
         rod::ack_now(pcb);
@@ -120,10 +120,10 @@ fn on_retransmission_timer(core: &mut Core, id: PcbId) -> Fate {
     let Some(pcb) = core.get(id) else { return Fate::Lives };
     let most = if pcb.state() == State::SynSent { config::TCP_SYNMAXRTX } else { config::TCP_MAXRTX };
     if is_exhausted(pcb, pcb.nrtx(), most) {
-        return Fate::Ends { reset: false };
+        return Fate::Ends;
     }
     if queue_retransmission(pcb) {
-        output(core, id).ok();
+        api::resend(core, id).ok();
     }
     // The driver may hold what is to be sent again.
     if let Some(pcb) = core.get(id).filter(|pcb| pcb.timer() == Timer::Off) {
@@ -137,7 +137,7 @@ fn on_retransmission_timer(core: &mut Core, id: PcbId) -> Fate {
 fn on_persist_timer(core: &mut Core, id: PcbId) -> Fate {
     let Some(pcb) = core.get(id).filter(|pcb| pcb.persist_backoff() > 0) else { return Fate::Lives };
     if is_exhausted(pcb, pcb.persist_probe(), config::TCP_MAXRTX) {
-        return Fate::Ends { reset: false };
+        return Fate::Ends;
     }
     persist(core, id);
     if let Some(pcb) = core.get(id).filter(|pcb| pcb.persist_backoff() > 0 && pcb.timer() == Timer::Off) {

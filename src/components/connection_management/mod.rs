@@ -442,18 +442,15 @@ pub(crate) fn on_keep_alive_sent(pcb: Pcb<'_>) {
 /// Whether the connection has been in its state for too long: SYN-RCVD, LAST-ACK, TIME-WAIT, and FIN-WAIT-2 if the
 /// application has closed.
 pub(crate) fn state_timed_out(pcb: Pcb<'_>, now: u32) -> bool {
-    let limit = match pcb.state() {
-        State::SynRcvd => ticks(config::TCP_SYN_RCVD_TIMEOUT),
-        State::FinWait2 if pcb.has(Bit::RX_CLOSED) => ticks(config::TCP_FIN_WAIT_TIMEOUT),
-        State::LastAck | State::TimeWait => 2 * config::TCP_MSL / config::TCP_SLOW_INTERVAL,
-        State::Closed
-        | State::Listen
-        | State::SynSent
-        | State::Established
-        | State::FinWait1
-        | State::FinWait2
-        | State::CloseWait
-        | State::Closing => return false,
+    let state = pcb.state();
+    let limit = if state >= State::LastAck {
+        2 * config::TCP_MSL / config::TCP_SLOW_INTERVAL
+    } else if state == State::SynRcvd {
+        ticks(config::TCP_SYN_RCVD_TIMEOUT)
+    } else if state == State::FinWait2 && pcb.has(Bit::RX_CLOSED) {
+        ticks(config::TCP_FIN_WAIT_TIMEOUT)
+    } else {
+        return false;
     };
     now.wrapping_sub(pcb.tmr()) > limit
 }

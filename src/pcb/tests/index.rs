@@ -96,7 +96,7 @@ fn take_off(list: List, pcb: Pcb<'_>) {
 fn expected(core: &Core, tuple: &Tuple<'_>, netif: u8) -> (Vec<PcbId>, Vec<PcbId>) {
     let matching = |list| {
         let mut ids = Vec::new();
-        let mut next = core.first(list);
+        let mut next = core.find(core.head(list));
         while let Some(pcb) = next {
             let on_netif = pcb.netif_idx() == 0 || pcb.netif_idx() == netif;
             let addresses = pcb.local_ip().eq(tuple.local) && pcb.remote_ip().eq(tuple.remote);
@@ -157,7 +157,7 @@ proptest! {
                     let (id, list) = listed[place % listed.len()];
                     let pcb = bench.core.get(id).expect("it lives");
                     let _ = bench.core.lookup(&Tuple::of(pcb), || 0);
-                    if bench.core.first(list) != Some(pcb) {
+                    if bench.core.find(bench.core.head(list)) != Some(pcb) {
                         take_off(list, pcb);
                         set_tuple(pcb, peer);
                         put(&bench.core, pcb, list == List::TimeWait, true);
