@@ -10,7 +10,7 @@ use crate::ffi::diagnostics::{Event, debug, mib2_stat, tcp_stat};
 use crate::ffi::ip::{self, Addr, Netif, Route};
 use crate::ffi::pbuf::{Layer, Pbuf};
 use crate::ffi::{Error, Result, config};
-use crate::pcb::{Bit, Core, Pcb, PcbId, SegBox, State, Tuple};
+use crate::pcb::{Bit, Core, Pcb, PcbId, SegBox, State};
 use crate::wire::{Flags, HEADER_LEN, Header, MAX_OPTIONS_LEN, SeqNum, WordWriter, word};
 
 /// Which options a segment has: lwIP's TF_SEG_OPTS_x.
@@ -113,7 +113,7 @@ pub(crate) fn route(pcb: Pcb<'_>) -> Option<Netif> {
 }
 
 #[inline(always)]
-fn route_between(pcb: Option<Pcb<'_>>, src: Addr<'_>, dst: Addr<'_>) -> Option<Netif> {
+pub(crate) fn route_between(pcb: Option<Pcb<'_>>, src: Addr<'_>, dst: Addr<'_>) -> Option<Netif> {
     match pcb.map(Pcb::netif_idx) {
         Some(index) if index != 0 => Netif::by_index(index),
         _ => Netif::route(src, dst),
@@ -359,100 +359,19 @@ enum Special {
     Ack,
     /// A keep-alive probe.
     KeepAlive,
-    /// A probe into a closed window.
+    /// A probe into a closed window: an octet of the segment that comes next,
     WindowProbe,
+    /// or its FIN.
+    FinProbe,
 }
 
-/// A segment of our own making that is not queued.
-struct Control {
-    header: Header,
-    options: OptionSet,
-    sacks: bool,
-    data: Option<u8>,
-}
-
-impl Control {
-    /// A segment of `pcb` with the present acknowledgment and window.
-    #[inline]
-    fn of(pcb: Pcb<'_>, special: Special) -> Self {
-        let mut control = Self {
-            header: Header {
-                src: pcb.local_port(),
-                dst: pcb.remote_port(),
-                seq: pcb.snd_nxt(),
-                ack: pcb.rcv_nxt(),
-                len: HEADER_LEN,
-                #[cfg(not(ecn))]
-                flags: Flags::ACK,
-                #[cfg(ecn)]
-                flags: Flags::ACK | congestion_control::ecn::flags_to_send(pcb, false, false),
-                wnd: flow_control::window_field(pcb, false),
-            },
-            options: OptionSet::of_connection(pcb),
-            sacks: special == Special::Ack,
-            data: None,
-        };
-        if special == Special::KeepAlive {
-            // RFC 9293 3.8.4: it lies before the window, so that a living peer answers.
-            control.header.seq = control.header.seq - 1;
-        }
-        if let (Special::WindowProbe, Some(front)) = (special, rod::front(pcb)) {
-            control.header.seq = front.seq;
-            if front.len == 0 && front.flags.has(Flags::FIN) {
-                control.header.flags = Flags::ACK | Flags::FIN;
-            } else {
-                control.data = Some(rod::first_octet(pcb));
-            }
-        }
-        control
-    }
-
-    /// A reset. Its window is as large as ours may be.
-    fn reset(seq: SeqNum, ack: SeqNum, src: u16, dst: u16) -> Self {
-        #[cfg(lwip_wnd_scale)]
-        let wnd = (config::TCP_WND >> config::TCP_RCV_SCALE) as u16;
-        #[cfg(not(lwip_wnd_scale))]
-        let wnd = config::TCP_WND as u16;
-        let flags = Flags::RST | Flags::ACK;
-        let header = Header { src, dst, seq, ack, len: HEADER_LEN, flags, wnd };
-        Self { header, options: OptionSet(0), sacks: false, data: None }
-    }
-
-    /// The segment; its checksum is still zero.
-    fn build(&mut self, pcb: Option<Pcb<'_>>) -> Option<Pbuf> {
-        let option_len = self.options.len(pcb);
-        let blocks = self.blocks(pcb, option_len);
-        let sack_len = if blocks == 0 { 0 } else { 4 + 8 * u16::from(blocks) };
-        self.header.len = HEADER_LEN + option_len + sack_len;
-        let mut p = Pbuf::alloc(Layer::Ip, self.header.len + u16::from(self.data.is_some()))?;
-        let (raw, raw_header) = (p.as_ptr(), p.payload());
-        let (header, rest) = p.first_mut().split_first_chunk_mut()?;
-        self.header.emit(header);
-        if let (Some(place), Some(octet)) = (rest.last_mut(), self.data) {
-            *place = octet;
-        }
-        if cfg!(any(lwip_tcp_timestamps, lwip_tcp_sack_out, hook_tcp_out_add_tcpopts)) {
-            let mut writer = WordWriter::new(rest.get_mut(..usize::from(option_len + sack_len))?);
-            if let Some(pcb) = pcb {
-                self.options.write_timestamps(pcb, &mut writer);
-                write_blocks(pcb, blocks, &mut writer);
-            }
-            hooks::add_options(raw, raw_header.cast(), pcb, writer.into_rest());
-        }
-        if self.header.flags.has(Flags::RST) {
-            mib2_stat!(tcpoutrsts);
-            debug(Event::ResetSent, self.header.seq.raw(), self.header.ack.raw());
-        }
-        Some(p)
-    }
-
-    /// How many blocks of SACK it has room for.
-    fn blocks(&self, pcb: Option<Pcb<'_>>, option_len: u16) -> u8 {
-        #[cfg(lwip_tcp_sack_out)]
-        if let (Some(pcb), true) = (pcb, self.sacks) {
-            return rod::blocks_to_report(pcb, MAX_OPTIONS_LEN - usize::from(option_len)).count() as u8;
-        }
-        let _ = (pcb, option_len, MAX_OPTIONS_LEN, self.sacks);
+/// How many blocks of SACK an ACK has room for, behind `option_len` octets of other options.
+fn blocks_of_ack(pcb: Pcb<'_>, option_len: u16) -> u8 {
+    #[cfg(lwip_tcp_sack_out)]
+    return rod::blocks_to_report(pcb, MAX_OPTIONS_LEN - usize::from(option_len)).count() as u8;
+    #[cfg(not(lwip_tcp_sack_out))]
+    {
+        let _ = (pcb, option_len, MAX_OPTIONS_LEN);
         0
     }
 }
@@ -469,22 +388,60 @@ fn write_blocks(pcb: Pcb<'_>, blocks: u8, writer: &mut WordWriter<'_>) {
     let _ = (pcb, blocks, writer);
 }
 
-/// Out of line, so that what is needed to build it is off the stack when it is sent.
+/// Such a segment, with the present acknowledgment and window. Its checksum is still zero. Out of line, so that what is needed to
+/// build it is off the stack when it is sent.
 #[cfg_attr(small, inline(never))]
-fn build_special(pcb: Pcb<'_>, special: Special) -> Option<Pbuf> {
-    Control::of(pcb, special).build(Some(pcb))
+fn build_special(pcb: Pcb<'_>, special: Special, seq: SeqNum) -> Option<Pbuf> {
+    let options = OptionSet::of_connection(pcb);
+    let own_len = options.len(Some(pcb));
+    let blocks = if special == Special::Ack { blocks_of_ack(pcb, own_len) } else { 0 };
+    let option_len = own_len + if blocks == 0 { 0 } else { 4 + 8 * u16::from(blocks) };
+    let data_len = u16::from(special == Special::WindowProbe);
+    let mut p = Pbuf::alloc(Layer::Ip, HEADER_LEN + option_len + data_len)?;
+    let (raw, raw_header) = (p.as_ptr(), p.payload());
+    let (place, rest) = p.first_mut().split_first_chunk_mut()?;
+    let (area, data) = rest.split_at_mut_checked(option_len.into())?;
+    let flags = if special == Special::FinProbe { Flags::ACK | Flags::FIN } else { Flags::ACK };
+    #[cfg(ecn)]
+    let flags = flags | congestion_control::ecn::flags_to_send(pcb, false, false);
+    let header = Header {
+        src: pcb.local_port(),
+        dst: pcb.remote_port(),
+        seq,
+        ack: pcb.rcv_nxt(),
+        len: HEADER_LEN + option_len,
+        flags,
+        wnd: flow_control::window_field(pcb, false),
+    };
+    header.emit(place);
+    if !data.is_empty() {
+        rod::copy_front(pcb, data, 0);
+    }
+    if cfg!(any(lwip_tcp_timestamps, lwip_tcp_sack_out, hook_tcp_out_add_tcpopts)) {
+        let mut writer = WordWriter::new(area);
+        options.write_timestamps(pcb, &mut writer);
+        write_blocks(pcb, blocks, &mut writer);
+        hooks::add_options(raw, raw_header.cast(), Some(pcb), writer.into_rest());
+    }
+    Some(p)
 }
 
 /// Makes such a segment and sends it: ERR_MEM without memory (ERR_BUF if it is an ACK), ERR_RTE without a route.
 fn send_special(core: &mut Core, id: PcbId, special: Special) -> Result {
     let pcb = core.get(id).ok_or(Error::CONN)?;
+    let is_probe = matches!(special, Special::WindowProbe | Special::FinProbe);
+    let seq = match rod::front(pcb) {
+        Some(front) if is_probe => front.seq,
+        // RFC 9293 3.8.4: a keep-alive lies before the window, so that a living peer answers.
+        _ => pcb.snd_nxt() - u32::from(special == Special::KeepAlive),
+    };
     let no_memory = if special == Special::Ack { Error::BUF } else { Error::MEM };
-    let p = build_special(pcb, special).ok_or(no_memory)?;
+    let p = build_special(pcb, special, seq).ok_or(no_memory)?;
     let netif = route(pcb).ok_or(Error::RTE)?;
     flow_control::on_window_sent(pcb);
     rod::on_ack_built(pcb);
-    if let (Special::WindowProbe, Some(front)) = (special, rod::front(pcb)) {
-        rod::on_probe(pcb, front.seq);
+    if is_probe {
+        rod::on_probe(pcb, seq);
     }
     let route = Route::of(pcb, netif);
     core.transmit(p, &route)
@@ -510,38 +467,56 @@ pub(crate) fn send_keep_alive(core: &mut Core, id: PcbId) -> Result {
 /// tcp_zero_window_probe: one octet of the first unsent segment, or its FIN, beyond the window (RFC 9293 3.8.6.1).
 pub(crate) fn send_window_probe(core: &mut Core, id: PcbId) -> Result {
     let pcb = core.get(id).ok_or(Error::CONN)?;
-    if pcb.unsent_is_empty() {
-        return Ok(());
-    }
+    let Some(front) = rod::front(pcb) else { return Ok(()) };
     flow_control::on_probe(pcb);
-    send_special(core, id, Special::WindowProbe)
+    let fin = front.len == 0 && front.flags.has(Flags::FIN);
+    send_special(core, id, if fin { Special::FinProbe } else { Special::WindowProbe })
 }
 
-/// Tells the peer of a connection that it is over. What cannot be sent is lost: resets are not repeated.
+/// Tells the peer of a connection that it is over.
 pub(crate) fn reset_peer(core: &mut Core, id: PcbId) {
-    let prepared = core.get(id).and_then(|pcb| {
-        let reset = Reset { seq: pcb.snd_nxt(), ack: pcb.rcv_nxt(), tuple: Tuple::of(pcb) };
-        reset.prepare(Some(pcb), None)
-    });
-    if let Some((p, route)) = prepared {
-        core.transmit(p, &route).ok();
-    }
+    let Some(pcb) = core.get(id) else { return };
+    let Some(netif) = route(pcb) else { return };
+    let reset = Reset {
+        seq: pcb.snd_nxt(),
+        ack: pcb.rcv_nxt(),
+        src: pcb.local_port(),
+        dst: pcb.remote_port(),
+        route: Route::of(pcb, netif),
+    };
+    reset.send(core);
 }
 
-/// A reset between any two addresses.
-#[derive(Clone, Copy)]
-pub(crate) struct Reset<'a> {
+/// A reset, and the way that it takes.
+pub(crate) struct Reset {
     pub(crate) seq: SeqNum,
     pub(crate) ack: SeqNum,
-    pub(crate) tuple: Tuple<'a>,
+    pub(crate) src: u16,
+    pub(crate) dst: u16,
+    pub(crate) route: Route,
 }
 
-impl Reset<'_> {
-    /// tcp_rst: what is to be sent, and by which way; none without memory or a route.
-    pub(crate) fn prepare(&self, pcb: Option<Pcb<'_>>, netif: Option<Netif>) -> Option<(Pbuf, Route)> {
-        let Tuple { local, local_port, remote, remote_port } = self.tuple;
-        let netif = netif.or_else(|| route_between(pcb, local, remote))?;
-        let p = Control::reset(self.seq, self.ack, local_port, remote_port).build(pcb)?;
-        Some((p, Route::between(local, remote, netif, pcb)))
+impl Reset {
+    /// tcp_rst: sends it. What cannot be sent is lost: resets are not repeated. Its window is as large as ours may be.
+    #[cfg_attr(small, inline(never))]
+    pub(crate) fn send(&self, core: &mut Core) {
+        #[cfg(lwip_wnd_scale)]
+        let wnd = (config::TCP_WND >> config::TCP_RCV_SCALE) as u16;
+        #[cfg(not(lwip_wnd_scale))]
+        let wnd = config::TCP_WND as u16;
+        let &Self { seq, ack, src, dst, ref route } = self;
+        // Nobody but the hooks for options has to know the connection.
+        let hooked = cfg!(any(hook_tcp_out_tcpopt_length, hook_tcp_out_add_tcpopts));
+        let pcb = if hooked { core.find(route.pcb()) } else { None };
+        let option_len = OptionSet(0).len(pcb);
+        let header = Header { src, dst, seq, ack, len: HEADER_LEN + option_len, flags: Flags::RST | Flags::ACK, wnd };
+        let Some(mut p) = Pbuf::alloc(Layer::Ip, header.len) else { return };
+        let (raw, raw_header) = (p.as_ptr(), p.payload());
+        let Some((place, area)) = p.first_mut().split_first_chunk_mut() else { return };
+        header.emit(place);
+        hooks::add_options(raw, raw_header.cast(), pcb, area);
+        mib2_stat!(tcpoutrsts);
+        debug(Event::ResetSent, seq.raw(), ack.raw());
+        core.transmit(p, route).ok();
     }
 }

@@ -446,6 +446,11 @@ impl Route {
         Self { markable, ..self }
     }
 
+    /// The PCB that the packet belongs to, or null.
+    pub(crate) fn pcb(&self) -> *const c::tcp_pcb {
+        self.pcb
+    }
+
     /// A packet between two addresses that need not be those of `pcb`.
     pub(crate) fn between(src: Addr<'_>, dst: Addr<'_>, netif: Netif, pcb: Option<Pcb<'_>>) -> Self {
         Self {

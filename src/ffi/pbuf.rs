@@ -9,13 +9,14 @@ use core::ptr::{NonNull, null_mut};
 
 /// Where in a packet a new pbuf's payload is to start, that is how much room for headers it gets in front.
 #[derive(Clone, Copy)]
+#[repr(u32)]
 pub(crate) enum Layer {
     /// Room for IP and TCP header: the payload is data (with options in front).
-    Transport,
+    Transport = c::pbuf_layer_PBUF_TRANSPORT as u32,
     /// Room for the IP header: the payload is a TCP segment.
-    Ip,
+    Ip = c::pbuf_layer_PBUF_IP as u32,
     /// No room: the payload is appended to another pbuf.
-    Raw,
+    Raw = c::pbuf_layer_PBUF_RAW as u32,
 }
 
 /// One owned reference to a chain of pbufs; dropping it is pbuf_free.
@@ -47,8 +48,12 @@ impl Pbuf {
     }
 
     /// A PBUF_RAM pbuf (contiguous, one member) of `len` octets.
+    #[inline(always)]
     pub(crate) fn alloc(layer: Layer, len: u16) -> Option<Self> {
-        Self::alloc_type(layer, len, c::pbuf_type_PBUF_RAM)
+        let p = Self::alloc_type(layer, len, c::pbuf_type_PBUF_RAM)?;
+        // SAFETY: (pbuf): it has as many as were asked for, which spares comparisons where a part of them is written.
+        unsafe { core::hint::assert_unchecked(p.len() == len) };
+        Some(p)
     }
 
     /// A PBUF_ROM pbuf that refers to `len` octets of the application at `data`, which it keeps until they are
@@ -61,13 +66,8 @@ impl Pbuf {
     }
 
     fn alloc_type(layer: Layer, len: u16, kind: c::pbuf_type) -> Option<Self> {
-        let layer = match layer {
-            Layer::Transport => c::pbuf_layer_PBUF_TRANSPORT,
-            Layer::Ip => c::pbuf_layer_PBUF_IP,
-            Layer::Raw => c::pbuf_layer_PBUF_RAW,
-        };
         // SAFETY: pbuf_alloc gives null or a new pbuf with one reference, ours.
-        unsafe { Self::from_raw(c::pbuf_alloc(layer, len, kind)) }
+        unsafe { Self::from_raw(c::pbuf_alloc(layer as c::pbuf_layer, len, kind)) }
     }
 
     /// Octets in the whole chain.

@@ -5,12 +5,12 @@
 use super::bindings as c;
 use super::exports::{connection, connection_id, enter};
 use super::globals::List;
-use super::ip::{Addr, Netif};
+use super::ip::{Addr, Netif, Route};
 use super::pbuf::Pbuf;
 use super::{Error, to_err_t};
 use crate::components::{flow_control, rod};
 use crate::output::{self, Reset};
-use crate::pcb::{Core, Pcb, PcbId, SegBox, Tuple, free_chain};
+use crate::pcb::{Core, Pcb, PcbId, SegBox, free_chain};
 use crate::wire::{Flags, SeqNum};
 use crate::{api, input, segmentation, timer};
 
@@ -224,41 +224,6 @@ extern "C" fn tcp_enqueue_flags(pcb: *mut c::tcp_pcb, flags: u8) -> c::err_t {
     )
 }
 
-/// A reset that C asks for; numbers and ports are in host byte order.
-struct ResetArgs {
-    /// SEG.SEQ.
-    seq: u32,
-    /// SEG.ACK.
-    ack: u32,
-    /// Our address,
-    local: *const c::ip_addr_t,
-    /// the peer's,
-    remote: *const c::ip_addr_t,
-    /// our port,
-    local_port: u16,
-    /// and the peer's.
-    remote_port: u16,
-}
-
-impl ResetArgs {
-    /// Sends it.
-    ///
-    /// # Safety
-    /// Both addresses are readable, or null: then there is nothing to send.
-    unsafe fn send(&self, pcb: *const c::tcp_pcb, netif: Option<Netif>) {
-        let &Self { seq, ack, local, remote, local_port, remote_port } = self;
-        let mut core = enter();
-        // SAFETY: the caller's.
-        if let (Some(local), Some(remote)) = unsafe { (Addr::from_raw(local), Addr::from_raw(remote)) } {
-            let tuple = Tuple { local, local_port, remote, remote_port };
-            let reset = Reset { seq: SeqNum::new(seq), ack: SeqNum::new(ack), tuple };
-            if let Some((p, route)) = reset.prepare(core.find(pcb), netif) {
-                core.transmit(p, &route).ok();
-            }
-        }
-    }
-}
-
 /// Sends a reset (RFC 9293 3.5.2) by the route to `remote`, with the TTL, TOS and interface of `pcb`, which may be
 /// NULL. Ports, `seq` and `ack` are in host byte order. Without memory or a route it is not sent.
 #[unsafe(no_mangle)]
@@ -271,8 +236,15 @@ unsafe extern "C" fn tcp_rst(
     local_port: u16,
     remote_port: u16,
 ) {
-    // SAFETY: addresses of the caller.
-    unsafe { ResetArgs { seq, ack, local, remote, local_port, remote_port }.send(pcb, None) }
+    let mut core = enter();
+    // SAFETY: null or addresses of the caller.
+    let (Some(local), Some(remote)) = (unsafe { (Addr::from_raw(local), Addr::from_raw(remote)) }) else { return };
+    let pcb = core.find(pcb);
+    if let Some(netif) = output::route_between(pcb, local, remote) {
+        let route = Route::between(local, remote, netif, pcb);
+        let (seq, ack) = (SeqNum::new(seq), SeqNum::new(ack));
+        Reset { seq, ack, src: local_port, dst: remote_port, route }.send(&mut core);
+    }
 }
 
 /// Sends a reset by an interface, as an answer to a segment of no connection (RFC 9293 3.10.7.1).
@@ -287,11 +259,12 @@ unsafe extern "C" fn tcp_rst_netif(
     local_port: u16,
     remote_port: u16,
 ) {
-    // SAFETY: an interface and addresses of the caller.
-    unsafe {
-        if let Some(netif) = Netif::from_raw(netif) {
-            ResetArgs { seq, ack, local, remote, local_port, remote_port }.send(core::ptr::null(), Some(netif));
-        }
+    // SAFETY: null, or an interface and addresses of the caller.
+    let known = unsafe { (Netif::from_raw(netif), Addr::from_raw(local), Addr::from_raw(remote)) };
+    if let (Some(netif), Some(local), Some(remote)) = known {
+        let route = Route::between(local, remote, netif, None);
+        let (seq, ack) = (SeqNum::new(seq), SeqNum::new(ack));
+        Reset { seq, ack, src: local_port, dst: remote_port, route }.send(&mut enter());
     }
 }
 

@@ -1,13 +1,13 @@
 //! What a segment has brought: the application hears of it, and the peer gets its answer.
 
-use super::{Segment, packet_tuple};
+use super::Segment;
 use crate::api;
 use crate::components::{flow_control, rod};
 use crate::ffi::callbacks::Delivery;
-use crate::ffi::ip::Packet;
+use crate::ffi::ip::{Packet, Route};
 use crate::ffi::pbuf::Pbuf;
 use crate::ffi::{Error, Wnd};
-use crate::output::{Reset, output, send_empty_ack};
+use crate::output::{Reset, output, route, send_empty_ack};
 use crate::pcb::{Bit, Core, PcbId};
 use crate::wire::{Header, SeqNum};
 
@@ -65,15 +65,16 @@ impl Refusal {
     #[cold]
     #[inline(never)]
     fn send(self, core: &mut Core, id: Option<PcbId>) {
+        let Self { seq, ack, local_port: src, remote_port: dst } = self;
         let packet = Packet::current(core);
-        let tuple = packet_tuple(packet, self.local_port, self.remote_port);
-        let reset = Reset { seq: self.seq, ack: self.ack, tuple };
-        let prepared = match id.and_then(|id| core.get(id)) {
-            Some(pcb) => reset.prepare(Some(pcb), None),
-            None => packet.netif().and_then(|netif| reset.prepare(None, Some(netif))),
+        let pcb = id.and_then(|id| core.get(id));
+        let netif = match pcb {
+            Some(pcb) => route(pcb),
+            None => packet.netif(),
         };
-        if let Some((p, route)) = prepared {
-            core.transmit(p, &route).ok();
+        if let Some(netif) = netif {
+            let route = Route::between(packet.dst(), packet.src(), netif, pcb);
+            Reset { seq, ack, src, dst, route }.send(core);
         }
     }
 }

@@ -176,9 +176,9 @@ impl Seg<'_> {
         }
     }
 
-    /// Copies `target.len()` octets of data from `offset` on; false if there are not as many.
+    /// Copies `target.len()` octets, which 16 bits can count, of data from `offset` on; false if there are not as many.
     pub(crate) fn copy_data(self, target: &mut [u8], offset: u16) -> bool {
-        let len = target.len().min(usize::from(u16::MAX)) as u16;
+        let len = target.len() as u16;
         // SAFETY: (queue), (pbuf): `target` takes `len` octets. The data are the last `len()` octets of the chain.
         unsafe {
             let start = get!(self.p(), tot_len).wrapping_sub(self.len()).wrapping_add(offset);

@@ -1,6 +1,6 @@
 //! The fixed part of the TCP header (RFC 9293 3.1).
 
-use super::SeqNum;
+use super::{SeqNum, WordWriter};
 use core::ops::BitOr;
 
 /// Octets of a header without options.
@@ -105,12 +105,12 @@ impl Header {
     #[inline(always)]
     pub fn emit(&self, bytes: &mut [u8; HEADER_LEN as usize]) {
         let Self { src, dst, seq, ack, len, flags, wnd } = *self;
-        // By words: each of them is turned and stored at once.
-        let ports = u32::from(src) << 16 | u32::from(dst);
-        let last = u32::from(len) << 26 | u32::from(flags.bits()) << 16 | u32::from(wnd);
-        let ([p0, p1, p2, p3], [q0, q1, q2, q3]) = (ports.to_be_bytes(), seq.raw().to_be_bytes());
-        let ([a0, a1, a2, a3], [l0, l1, l2, l3]) = (ack.raw().to_be_bytes(), last.to_be_bytes());
-        *bytes = [p0, p1, p2, p3, q0, q1, q2, q3, a0, a1, a2, a3, l0, l1, l2, l3, 0, 0, 0, 0];
+        let mut writer = WordWriter::new(bytes);
+        writer.word(u32::from(src) << 16 | u32::from(dst));
+        writer.word(seq.raw());
+        writer.word(ack.raw());
+        writer.word(u32::from(len) << 26 | u32::from(flags.bits()) << 16 | u32::from(wnd));
+        writer.word(0);
     }
 }
 

@@ -52,9 +52,9 @@ pub(crate) use scoreboard::uses_sack;
 #[cfg(path_mtu)]
 pub(crate) use send::is_front_busy;
 pub(crate) use send::{
-    Front, LastUnsent, NewData, back_to_unsent, copy_front, enqueue, first_octet, forget_oversize, front,
-    is_continued_by, last_unsent, mark_fin_on_last, on_data_queued, on_probe, on_segment_sent, on_timing, oversize,
-    split_front, take_front,
+    Front, LastUnsent, NewData, back_to_unsent, copy_front, enqueue, forget_oversize, front, is_continued_by,
+    last_unsent, mark_fin_on_last, on_data_queued, on_probe, on_segment_sent, on_timing, oversize, split_front,
+    take_front,
 };
 #[cfg(user_timeout)]
 pub(crate) use user_timeout::{has_user_timeout, is_out_of_patience, set_user_timeout, user_deadline};

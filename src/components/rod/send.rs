@@ -80,16 +80,6 @@ pub(crate) fn is_continued_by(pcb: Pcb<'_>, data: AppData) -> bool {
     own(pcb).unsent().back().and_then(|last| last.end_of_reference()).is_some_and(|end| data.starts_at(end))
 }
 
-/// The first octet of its data.
-pub(crate) fn first_octet(pcb: Pcb<'_>) -> u8 {
-    let mut octet = [0];
-    if let Some(seg) = own(pcb).unsent().front() {
-        seg.copy_data(&mut octet, 0);
-    }
-    let [octet] = octet;
-    octet
-}
-
 /// Copies the data of the segment that comes next, from `offset` on, into `target`; false if there are not as many.
 pub(crate) fn copy_front(pcb: Pcb<'_>, target: &mut [u8], offset: u16) -> bool {
     own(pcb).unsent().front().is_some_and(|seg| seg.copy_data(target, offset))
