@@ -7,7 +7,7 @@ use crate::ffi::diagnostics::{Event, debug, tcp_stat};
 use crate::ffi::pbuf::{AppData, Checksum, Layer, Pbuf};
 use crate::ffi::{Error, Result, config};
 use crate::output::OptionSet;
-use crate::pcb::{Bit, Chain, Pcb, SegBox, State};
+use crate::pcb::{Bit, Chain, Pcb, Seg, SegBox, State};
 use crate::wire::{Flags, HEADER_LEN, Header, SeqNum};
 
 /// The flags of tcp_write.
@@ -327,11 +327,10 @@ pub(crate) fn split_front(pcb: Pcb<'_>, len: u16) -> Result {
     if front.len <= len {
         return Ok(());
     }
-    let Some(rest) = split_off(pcb, &front, len) else {
+    if !rod::split_front(pcb, len, |front| split_off(pcb, front, len)) {
         tcp_stat!(memerr);
         return Err(Error::MEM);
-    };
-    rod::split_front(pcb, len, rest);
+    }
     Ok(())
 }
 
@@ -357,19 +356,19 @@ pub(crate) fn fit_front(pcb: Pcb<'_>) {
     split_front(pcb, room).ok();
 }
 
-/// A segment with what is behind the first `len` octets of `front`, PSH and FIN included.
-fn split_off(pcb: Pcb<'_>, front: &rod::Front, len: u16) -> Option<SegBox> {
-    let options = OptionSet(front.options & !(config::SEG_DATA_CHECKSUMMED as u8));
+/// A segment with what is behind the first `len` octets of `front`, which has more, PSH and FIN included.
+fn split_off(pcb: Pcb<'_>, front: Seg<'_>, len: u16) -> Option<SegBox> {
+    let options = OptionSet(front.options() & !(config::SEG_DATA_CHECKSUMMED as u8));
     let option_len = options.len(Some(pcb));
-    let remainder = front.len - len;
-    let mut p = Pbuf::alloc(Layer::Transport, remainder.checked_add(option_len)?)?;
-    if !rod::copy_front(pcb, p.first_mut().get_mut(usize::from(option_len)..)?, len) {
+    let remainder = front.len() - len;
+    let mut p = Pbuf::alloc(Layer::Transport, remainder + option_len)?;
+    if !front.copy_data(p.first_mut().get_mut(usize::from(option_len)..)?, len) {
         return None;
     }
     #[cfg(tcp_checksum_on_copy)]
     let sum = crate::ffi::pbuf::sum_tail(&p, remainder);
     #[cfg(not(tcp_checksum_on_copy))]
     let sum = Checksum::default();
-    let flags = front.flags.only(Flags::PSH | Flags::FIN);
-    new_segment(pcb, Some(p), front.seq + u32::from(len), flags, options, sum)
+    let flags = front.flags().only(Flags::PSH | Flags::FIN);
+    new_segment(pcb, Some(p), front.seq() + u32::from(len), flags, options, sum)
 }

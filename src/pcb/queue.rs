@@ -2,7 +2,7 @@
 
 use super::fields::Own;
 use super::segment::free_chain;
-use super::{Pcb, Seg, SegBox, load, store};
+use super::{Pcb, Seg, SegBox, get, load, set, store};
 use crate::components::rod::Owner as Rod;
 use crate::ffi::bindings::tcp_seg;
 use core::marker::PhantomData;
@@ -161,22 +161,19 @@ impl SegQueue<'_> {
         unsafe { insert(self.head, self.tail, seg) }
     }
 
-    /// Puts one behind the first. Says whether it is the last one then.
-    pub(crate) fn insert_second(&mut self, seg: SegBox) -> bool {
-        let Some(first) = self.front().map(Seg::as_ptr) else {
-            self.push_back(seg);
-            return true;
-        };
-        let seg = seg.into_raw();
-        // SAFETY: (queue), (lock): the segment is ours alone.
+    /// Puts one behind the first, of which `make` makes it. Says whether it is the last one then; none if none was made.
+    pub(crate) fn insert_second(&mut self, make: impl FnOnce(Seg<'_>) -> Option<SegBox>) -> Option<bool> {
+        let first = self.front()?;
+        let seg = make(first)?.into_raw();
+        // SAFETY: (queue), (lock): the segment is ours alone, and the first one has stayed where it was.
         unsafe {
-            let next = load(&raw const (*first).next);
-            store(&raw mut (*seg).next, next);
-            store(&raw mut (*first).next, seg);
+            let next = get!(first.as_ptr(), next);
+            set!(seg, next, next);
+            set!(first.as_ptr(), next, seg);
             if next.is_null() {
                 self.tail.write(seg);
             }
-            next.is_null()
+            Some(next.is_null())
         }
     }
 

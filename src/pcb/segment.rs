@@ -186,14 +186,11 @@ impl Seg<'_> {
         }
     }
 
-    /// Cuts the end of a segment to be sent off: `len` octets of data stay.
+    /// Cuts the end of a segment to be sent off: `len` octets of data, which it has, stay.
     pub(crate) fn shorten(self, len: u16) {
-        let Some(cut) = self.len().checked_sub(len) else { return };
-        // SAFETY: (queue), (pbuf): shrinking only, and header and options stay.
-        unsafe {
-            let p = self.p();
-            c::pbuf_realloc(p, get!(p, tot_len).saturating_sub(cut));
-        }
+        let cut = self.len().wrapping_sub(len);
+        // SAFETY: (queue), (pbuf): header and options stay, and pbuf_realloc makes no chain longer.
+        unsafe { c::pbuf_realloc(self.p(), get!(self.p(), tot_len).wrapping_sub(cut)) };
         self.set_len(len);
         #[cfg(tcp_checksum_on_copy)]
         self.set_checksum_of_data(self.with_pbuf(|p| crate::ffi::pbuf::sum_tail(p, len)));

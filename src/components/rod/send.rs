@@ -177,27 +177,30 @@ pub(crate) fn is_front_busy(pcb: Pcb<'_>) -> bool {
     own(pcb).unsent().front().is_some_and(|seg| seg.is_busy())
 }
 
-/// Splits the segment that comes next: `rest` has what is behind its first `len` octets.
-pub(crate) fn split_front(pcb: Pcb<'_>, len: u16, rest: SegBox) {
+/// Splits the segment that comes next, of more than `len` octets, behind those: `rest` makes a segment of one pbuf of the others.
+/// False if it does not; nothing happened then.
+pub(crate) fn split_front(pcb: Pcb<'_>, len: u16, rest: impl FnOnce(Seg<'_>) -> Option<SegBox>) -> bool {
     let mut rod = own(pcb);
     let mut queued = pcb.snd_queuelen();
-    let mut unsent = rod.unsent();
-    if let Some(first) = unsent.front() {
-        queued = queued.saturating_sub(first.clen());
+    let split = rod.unsent().insert_second(|first| {
+        let rest = rest(first)?;
         #[cfg(all(path_mtu, sack_recovery))]
         rest.seg().set_mark(Mark::SentAgain, first.is_marked(Mark::SentAgain));
+        let whole = first.clen();
         first.shorten(len);
         first.set_oversize_left(0);
         first.set_flags(first.flags().without(Flags::PSH | Flags::FIN));
-        queued = queued.saturating_add(first.clen()).saturating_add(rest.seg().clen());
-    }
-    let is_last = unsent.insert_second(rest);
+        queued = queued.wrapping_sub(whole).wrapping_add(first.clen()).wrapping_add(1);
+        Some(rest)
+    });
+    let Some(is_last) = split else { return false };
     rod.set_snd_queuelen(queued);
     #[cfg(tcp_oversize)]
     if is_last {
         rod.set_unsent_oversize(0);
     }
     let _ = is_last;
+    true
 }
 
 /// A segment is about to be sent: the retransmission timer runs, and one round trip at a time is measured
