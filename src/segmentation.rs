@@ -358,7 +358,7 @@ pub(crate) fn fit_front(pcb: Pcb<'_>) {
 
 /// A segment with what is behind the first `len` octets of `front`, which has more, PSH and FIN included.
 fn split_off(pcb: Pcb<'_>, front: Seg<'_>, len: u16) -> Option<SegBox> {
-    let options = OptionSet(front.options() & !(config::SEG_DATA_CHECKSUMMED as u8));
+    let options = OptionSet(front.options());
     let option_len = options.len(Some(pcb));
     let remainder = front.len() - len;
     let mut p = Pbuf::alloc(Layer::Transport, remainder + option_len)?;

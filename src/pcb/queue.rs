@@ -79,8 +79,8 @@ impl SegQueue<'_> {
 
     /// The last one.
     pub(crate) fn back(&self) -> Option<Seg<'_>> {
-        // SAFETY: (queue), (lock)
-        self.front().and_then(|_| unsafe { Seg::from_raw(self.tail.read()) })
+        // SAFETY: (queue), (lock): where there is a first segment there is a last one, and its address is right.
+        self.front().map(|_| unsafe { Seg::from_raw(self.tail.read()).unwrap_unchecked() })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -177,20 +177,15 @@ impl SegQueue<'_> {
         }
     }
 
-    /// Moves all of `other` in front.
-    pub(crate) fn prepend(&mut self, other: &mut SegQueue<'_>) {
-        let Some(last) = other.back().map(Seg::as_ptr) else { return };
-        let was_empty = self.is_empty();
+    /// Takes over all of `other`; this one has to be empty.
+    pub(crate) fn take_over(&mut self, other: &mut SegQueue<'_>) {
         // SAFETY: (queue), (lock): the segments change the queue all together.
         unsafe {
-            store(&raw mut (*last).next, load(self.head));
             store(self.head, load(other.head));
+            self.tail.write(other.tail.read());
             store(other.head, core::ptr::null_mut());
             #[cfg(sack_recovery)]
             other.on_removed(core::ptr::null_mut());
-            if was_empty {
-                self.tail.write(last);
-            }
         }
     }
 

@@ -126,7 +126,9 @@ impl Seg<'_> {
     pub(crate) fn options(self) -> u8 {
         // SAFETY: (queue)
         let flags = unsafe { load(&raw const (*self.ptr.as_ptr()).flags) };
-        if cfg!(sack_recovery) { flags & !(Mark::SACKED | Mark::SENT_AGAIN) } else { flags }
+        let marks = if cfg!(sack_recovery) { Mark::SACKED | Mark::SENT_AGAIN } else { 0 };
+        let summed = if cfg!(tcp_checksum_on_copy) { crate::ffi::config::SEG_DATA_CHECKSUMMED as u8 } else { 0 };
+        flags & !(marks | summed)
     }
 
     /// It has this mark.

@@ -224,31 +224,29 @@ pub(crate) fn retransmit_all(pcb: Pcb<'_>) -> bool {
             return false;
         }
         super::recovery::on_timeout(pcb);
-        after_timeout(pcb, pcb.snd_nxt());
+        after_timeout(pcb);
         return true;
     }
-    let Some((last, end)) = unacked.back().map(|seg| (seg.seq(), seg.end())) else { return false };
-    if busy(&unacked) {
+    if unacked.is_empty() || busy(&unacked) {
         return false;
     }
-    // What a fast retransmission has queued, and the driver did not take, may come before what is in flight.
-    while unsent.front().is_some_and(|seg| seg.seq().lt(last)) {
-        let Some(seg) = unsent.pop_front() else { break };
+    // What a fast retransmission has queued, and the driver did not take, comes before what is in flight; all else behind it.
+    while let Some(seg) = unsent.pop_front() {
         unacked.insert(seg);
     }
-    unsent.prepend(&mut unacked);
-    after_timeout(pcb, end);
+    unsent.take_over(&mut unacked);
+    after_timeout(pcb);
     true
 }
 
-/// Everything up to `end` is to be sent again.
-fn after_timeout(pcb: Pcb<'_>, end: SeqNum) {
+/// Everything that was sent is to be sent again.
+fn after_timeout(pcb: Pcb<'_>) {
     let rod = own(pcb);
     rod.raise(Bit::RTO);
     // RFC 6582 4.2: a timeout ends recovery, and holds the next one back.
     rod.clear(Bit::IN_FAST_RECOVERY);
     begin_recovery(&rod);
-    rod.set_rto_end(end);
+    rod.set_rto_end(pcb.snd_nxt());
     rod.set_rttest(0);
 }
 

@@ -100,7 +100,7 @@ pub(crate) fn enqueue(pcb: Pcb<'_>, seg: SegBox) {
     let mut rod = own(pcb);
     #[cfg(user_timeout)]
     super::user_timeout::on_queueing(&rod);
-    rod.set_snd_queuelen(pcb.snd_queuelen().saturating_add(1));
+    rod.set_snd_queuelen(pcb.snd_queuelen().wrapping_add(1));
     rod.set_snd_lbb(pcb.snd_lbb() + 1);
     rod.unsent().push_back(seg);
 }
@@ -181,7 +181,7 @@ pub(crate) fn is_front_busy(pcb: Pcb<'_>) -> bool {
 /// False if it does not; nothing happened then.
 pub(crate) fn split_front(pcb: Pcb<'_>, len: u16, rest: impl FnOnce(Seg<'_>) -> Option<SegBox>) -> bool {
     let mut rod = own(pcb);
-    let mut queued = pcb.snd_queuelen();
+    let mut queued = 0;
     let split = rod.unsent().insert_second(|first| {
         let rest = rest(first)?;
         #[cfg(all(path_mtu, sack_recovery))]
@@ -190,7 +190,7 @@ pub(crate) fn split_front(pcb: Pcb<'_>, len: u16, rest: impl FnOnce(Seg<'_>) -> 
         first.shorten(len);
         first.set_oversize_left(0);
         first.set_flags(first.flags().without(Flags::PSH | Flags::FIN));
-        queued = queued.wrapping_sub(whole).wrapping_add(first.clen()).wrapping_add(1);
+        queued = pcb.snd_queuelen().wrapping_sub(whole).wrapping_add(first.clen()).wrapping_add(1);
         Some(rest)
     });
     let Some(is_last) = split else { return false };
