@@ -155,12 +155,12 @@ fn plan(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> core::result::Result<
             return Err(Shortage::Queue);
         }
         let (piece, _) = data.behind(plan.done).split(most - option_len);
-        let first = plan.chain.is_empty();
-        let (p, oversize, sum) = pbuf_of(pcb, piece, option_len, most, first, flags).ok_or(Shortage::Memory)?;
+        let behind = !plan.chain.is_empty();
+        let Copied { p, spare, sum } = pbuf_of(pcb, piece, option_len, most, behind, flags).ok_or(Shortage::Memory)?;
         let seq = pcb.snd_lbb() + u32::from(plan.done);
         plan.chain.push_back(new_segment(pcb, Some(p), seq, Flags::NONE, options, sum).ok_or(Shortage::Memory)?);
         most = plan.next(u32::from(piece.len()) + u32::from(option_len), most, size);
-        plan.oversize = oversize;
+        plan.oversize = spare;
         plan.done += piece.len();
     }
     Ok(plan)
@@ -188,10 +188,9 @@ fn plan_last(
     }
     plan.done += piece.len();
     if flags.copy {
-        let (mut p, oversize) = copy_pbuf(pcb, Layer::Raw, piece.len(), space - fill.len(), true, flags)?;
-        let sum = piece.copy_to(p.first_mut());
-        plan.append = Some((p, sum));
-        plan.oversize = oversize;
+        let copy = copied(pcb, Layer::Raw, piece, 0, space - fill.len(), true, flags)?;
+        plan.append = Some((copy.p, copy.sum));
+        plan.oversize = copy.spare;
     } else if fill.len() == 0 && rod::is_continued_by(pcb, piece) {
         plan.grow = piece.len();
         return Some(());
@@ -213,25 +212,15 @@ fn carry_out(pcb: Pcb<'_>, plan: Plan, data: AppData, flags: WriteFlags) {
     rod::on_data_queued(pcb, new);
 }
 
-/// A pbuf, or two, of data and room for options, and the room left behind them.
-fn pbuf_of(
-    pcb: Pcb<'_>,
-    data: AppData,
-    option_len: u16,
-    size: u16,
-    first: bool,
-    flags: WriteFlags,
-) -> Option<(Pbuf, u16, Checksum)> {
+/// A pbuf, or two, of data with room for options in front.
+fn pbuf_of(pcb: Pcb<'_>, data: AppData, option_len: u16, size: u16, behind: bool, flags: WriteFlags) -> Option<Copied> {
     if flags.copy {
-        let (mut p, oversize) = copy_pbuf(pcb, Layer::Transport, data.len() + option_len, size, first, flags)?;
-        let sum = data.copy_to(p.first_mut().get_mut(usize::from(option_len)..)?);
-        Some((p, oversize, sum))
-    } else {
-        let referring = Pbuf::reference(Layer::Transport, data)?;
-        let mut p = Pbuf::alloc(Layer::Transport, option_len)?;
-        p.cat(referring);
-        Some((p, 0, data.sum()))
+        return copied(pcb, Layer::Transport, data, option_len, size, behind, flags);
     }
+    let referring = Pbuf::reference(Layer::Transport, data)?;
+    let mut p = Pbuf::alloc(Layer::Transport, option_len)?;
+    p.cat(referring);
+    Some(Copied { p, spare: 0, sum: data.sum() })
 }
 
 /// A segment of what `p` holds, options and data, if there was memory for that.
@@ -256,29 +245,45 @@ fn new_segment(
     SegBox::create(p?, &header, options.0, sum)
 }
 
-/// A pbuf to copy `len` octets into, with room for more behind them, up to `max`, if the application is likely to write
-/// more before it is sent (TCP_OVERSIZE); and how much room that is.
-fn copy_pbuf(pcb: Pcb<'_>, layer: Layer, len: u16, max: u16, first: bool, flags: WriteFlags) -> Option<(Pbuf, u16)> {
+/// Data in pbufs, and the room that is left behind them.
+struct Copied {
+    p: Pbuf,
+    spare: u16,
+    sum: Checksum,
+}
+
+/// A copy of `data`, options in front, with room for more behind them, `max` octets in all, if the application is likely to write
+/// more before it is sent (TCP_OVERSIZE). `behind`: others wait before it.
+#[cfg_attr(small, inline(never))]
+fn copied(
+    pcb: Pcb<'_>,
+    layer: Layer,
+    data: AppData,
+    option_len: u16,
+    max: u16,
+    behind: bool,
+    flags: WriteFlags,
+) -> Option<Copied> {
+    let len = option_len + data.len();
     #[cfg(tcp_oversize)]
-    {
-        let behind_others = !first | !pcb.unsent_is_empty() | !pcb.unacked_is_empty();
-        let grows = flags.more | (!pcb.has(Bit::NODELAY) & behind_others);
-        let room = if cfg!(lwip_netif_tx_single_pbuf) {
-            max.max(len)
-        } else if grows && len < max {
-            oversized(len).min(max.into()) as u16
+    let spare = {
+        let waits = || !pcb.has(Bit::NODELAY) && (behind || !pcb.unsent_is_empty() || !pcb.unacked_is_empty());
+        if cfg!(lwip_netif_tx_single_pbuf) {
+            max.saturating_sub(len)
+        } else if len < max && (flags.more || waits()) {
+            oversized(len).min(max.into()) as u16 - len
         } else {
-            len
-        };
-        let mut p = Pbuf::alloc(layer, room)?;
-        let spare = p.reserve_behind(len);
-        Some((p, spare))
-    }
+            0
+        }
+    };
     #[cfg(not(tcp_oversize))]
-    {
-        let _ = (pcb, max, first, flags);
-        Some((Pbuf::alloc(layer, len)?, 0))
-    }
+    let spare = {
+        let _ = (pcb, max, behind, flags);
+        0
+    };
+    let mut p = Pbuf::alloc_with_spare(layer, len, spare)?;
+    let sum = data.copy_to(p.first_mut().get_mut(usize::from(option_len)..)?);
+    Some(Copied { p, spare, sum })
 }
 
 /// The length to allocate for `len` octets: no less than that.

@@ -130,9 +130,9 @@ pub(crate) fn on_send_buffer_freed(pcb: Pcb<'_>, octets: Wnd) {
     own(pcb).set_snd_buf(wnd(u32::from(pcb.snd_buf()).saturating_add(octets.into())));
 }
 
-/// Octets were queued.
+/// Octets were queued, for which there was room.
 pub(crate) fn on_send_buffer_used(pcb: Pcb<'_>, octets: u16) {
-    own(pcb).set_snd_buf(pcb.snd_buf().saturating_sub(octets.into()));
+    own(pcb).set_snd_buf(pcb.snd_buf() - Wnd::from(octets));
 }
 
 /// Sequence numbers were received in order: the window moves.

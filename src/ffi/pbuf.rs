@@ -56,6 +56,19 @@ impl Pbuf {
         Some(p)
     }
 
+    /// The same, with room for `spare` more octets behind its payload.
+    pub(crate) fn alloc_with_spare(layer: Layer, len: u16, spare: u16) -> Option<Self> {
+        let p = Self::alloc(layer, len + spare)?;
+        if cfg!(tcp_oversize) {
+            // SAFETY: (pbuf); a chain of one member only gets shorter.
+            unsafe {
+                set!(p.0.as_ptr(), len, len);
+                set!(p.0.as_ptr(), tot_len, len);
+            }
+        }
+        Some(p)
+    }
+
     /// A PBUF_ROM pbuf that refers to `len` octets of the application at `data`, which it keeps until they are
     /// acknowledged (tcp_write without TCP_WRITE_FLAG_COPY). The payload is only ever read.
     pub(crate) fn reference(layer: Layer, data: AppData) -> Option<Self> {
@@ -117,19 +130,6 @@ impl Pbuf {
             // SAFETY: (pbuf); shrinking only.
             unsafe { c::pbuf_realloc(self.0.as_ptr(), len) };
         }
-    }
-
-    /// Makes `count` octets of a new PBUF_RAM pbuf's end unused: they are kept behind the payload for later.
-    #[cfg(tcp_oversize)]
-    pub(crate) fn reserve_behind(&mut self, len: u16) -> u16 {
-        let spare = self.len().saturating_sub(len);
-        // SAFETY: (pbuf); a chain of one member only gets shorter.
-        unsafe {
-            let p = self.0.as_ptr();
-            set!(p, len, get!(p, len) - spare);
-            set!(p, tot_len, get!(p, len));
-        }
-        spare
     }
 
     /// Removes `count` octets (at most all) from the chain's front. Members stay, emptied, so that what was stored in

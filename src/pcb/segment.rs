@@ -380,12 +380,13 @@ impl SegBox {
 
     /// A segment to be sent: `p` is options and data, and gets a header in front.
     pub(crate) fn create(mut p: Pbuf, header: &Header, options: u8, sum: Checksum) -> Option<Self> {
-        let len = (p.tot_len() + HEADER_LEN).saturating_sub(header.len);
+        let len = p.tot_len() - (header.len - HEADER_LEN);
         if !p.add_header() {
             crate::ffi::diagnostics::tcp_stat!(err);
             return None;
         }
-        header.emit(p.first_mut().first_chunk_mut()?);
+        // SAFETY: (pbuf): the room for the header is there now.
+        header.emit(unsafe { &mut *p.payload().cast() });
         let seg = Self::allocate(p, |p| p.payload().cast(), len, options)?;
         #[cfg(tcp_checksum_on_copy)]
         if len > 0 {

@@ -245,9 +245,9 @@ fn after_timeout(pcb: Pcb<'_>) {
     rod.raise(Bit::RTO);
     // RFC 6582 4.2: a timeout ends recovery, and holds the next one back.
     rod.clear(Bit::IN_FAST_RECOVERY);
-    begin_recovery(&rod);
     rod.set_rto_end(pcb.snd_nxt());
     rod.set_rttest(0);
+    begin_recovery(&rod);
 }
 
 /// What is in flight now has to be acknowledged before another recovery begins.

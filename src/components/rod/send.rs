@@ -16,6 +16,7 @@ pub(crate) struct Front {
     /// Its octets of data.
     pub(crate) len: u16,
     /// Its options (TF_SEG_OPTS_x).
+    #[cfg(path_mtu)]
     pub(crate) options: u8,
     /// Its control bits.
     pub(crate) flags: Flags,
@@ -51,12 +52,15 @@ pub(crate) struct NewData {
 }
 
 /// The segment that comes next.
+#[inline(always)]
 pub(crate) fn front(pcb: Pcb<'_>) -> Option<Front> {
     let mut rod = own(pcb);
     let unsent = rod.unsent();
-    unsent.front().map(|seg| Front {
+    let seg = unsent.front()?;
+    Some(Front {
         seq: seg.seq(),
         len: seg.len(),
+        #[cfg(path_mtu)]
         options: seg.options(),
         flags: seg.flags(),
         more: !unsent.is_single(),
@@ -118,17 +122,17 @@ pub(crate) fn on_data_queued(pcb: Pcb<'_>, new: NewData) {
     #[cfg(tcp_oversize)]
     rod.set_unsent_oversize(oversize);
     let mut unsent = rod.unsent();
-    if let Some(last) = unsent.back() {
-        last.set_oversize_left(0);
-        if grow > 0 {
-            last.extend(data.split(grow).0, room);
+    match (unsent.back(), append) {
+        (Some(last), append) => {
+            last.set_oversize_left(0);
+            if grow > 0 {
+                last.extend(data.split(grow).0, room);
+            }
+            if let Some((p, sum)) = append {
+                last.append(p, sum);
+            }
         }
-    }
-    if let Some((p, sum)) = append {
-        match unsent.back() {
-            Some(last) => last.append(p, sum),
-            None => drop(p),
-        }
+        (None, append) => drop(append),
     }
     unsent.append(chain);
     if let Some(last) = unsent.back() {
