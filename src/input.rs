@@ -4,9 +4,9 @@
 
 mod news;
 
-use self::news::News;
+use self::news::{News, deliver};
 use crate::api;
-use crate::components::rod::{AckWish, Incoming, Recovery};
+use crate::components::rod::{Incoming, Recovery};
 use crate::components::{congestion_control as cc, connection_management as cm, flow_control, rod};
 use crate::ffi::Error;
 use crate::ffi::callbacks::AcceptCallback;
@@ -18,14 +18,25 @@ use crate::pcb::{Bit, Core, List, Listener, Pcb, PcbId, State, Tuple};
 use crate::segmentation;
 use crate::wire::{Flags, HEADER_LEN, Header, Options, SeqNum};
 
-/// The segment being processed: the SEG.x variables of RFC 9293 3.3.1.
+/// The segment being processed: the SEG.x variables of RFC 9293 3.3.1, and what it has brought so far. In this order, so that
+/// most of it is within reach of the short instructions of small processors.
+#[repr(C)]
 struct Segment {
-    header: Header,
+    /// SEG.SEQ, the data, and whether a FIN follows them, as reassembly cuts them.
+    incoming: Incoming,
+    news: News,
+    flags: Flags,
+    /// SEG.WND, before scaling.
+    wnd: u16,
+    /// Source port.
+    src: u16,
+    /// Destination port.
+    dst: u16,
+    options: Options,
+    /// SEG.ACK.
+    ack: SeqNum,
     /// SEG.LEN: data, SYN and FIN.
     seq_len: u32,
-    options: Options,
-    /// Its data; none once they are with reassembly.
-    data: Option<Arrival>,
     #[cfg(hook_tcp_inpacket_pcb)]
     option_area: crate::ffi::callbacks::hooks::OptionArea,
 }
@@ -44,28 +55,28 @@ enum Malformed {
 ///
 /// Processing has left the stack when the application is called and answers go out: they go deepest.
 pub(crate) fn input(core: &mut Core, p: Pbuf, netif: Option<Netif>) {
-    let mut news = News::default();
-    let id = process(core, p, netif, &mut news);
-    news.act(core, id);
-}
-
-/// Checks a segment, finds whom it is for, and processes it. Gives the connection that has [`News`], or something to send.
-#[cfg_attr(small, inline(never))]
-fn process(core: &mut Core, p: Pbuf, netif: Option<Netif>, news: &mut News) -> Option<PcbId> {
     tcp_stat!(recv);
     mib2_stat!(tcpinsegs);
     match check(core, p, netif) {
         Ok((header, p)) => {
             let mut segment = Segment::new(header, p);
-            segment.read_options();
-            segment.strip_header();
-            let id = on_segment(core, &mut segment, news);
-            if news.unclaimed { on_segment_in_closed(core, &segment, news) } else { id }
+            segment.read_options(header.len);
+            segment.strip_header(header.len);
+            let id = on_segment(core, &mut segment);
+            if segment.news.refused {
+                segment.refuse(core, id);
+            }
+            let data = if segment.news.data && id.is_some() {
+                Some(segment.incoming.data.into_data())
+            } else {
+                drop(segment.incoming.data);
+                None
+            };
+            if let Some(id) = id {
+                deliver(core, id, &segment.news, data);
+            }
         }
-        Err(reason) => {
-            discard(reason);
-            None
-        }
+        Err(reason) => discard(reason),
     }
 }
 
@@ -73,43 +84,51 @@ impl Segment {
     /// A packet that begins with this header.
     #[cfg_attr(not(hook_tcp_inpacket_pcb), allow(unused_mut))]
     fn new(header: Header, mut p: Arrival) -> Self {
+        let Header { src, dst, seq, ack, len, flags, wnd } = header;
         // What is left of a packet, whose length is a 16-bit number, and of a header.
-        let data = p.tot_len().saturating_sub(header.len);
+        let data = p.tot_len().saturating_sub(len);
         Self {
-            header,
-            seq_len: u32::from(data) + u32::from(header.flags.has(Flags::SYN | Flags::FIN)),
-            options: Options::default(),
+            seq_len: u32::from(data) + u32::from(flags.has(Flags::SYN | Flags::FIN)),
             #[cfg(hook_tcp_inpacket_pcb)]
             option_area: option_area(&mut p, header),
-            data: Some(p),
+            incoming: Incoming { seq, data: p, fin: flags.has(Flags::FIN) },
+            ack,
+            wnd,
+            src,
+            dst,
+            flags,
+            options: Options::default(),
+            news: News::default(),
         }
     }
 
     /// Options lie in the first pbuf as a rule; where they do not, they are copied together.
-    fn read_options(&mut self) {
-        if self.header.len == HEADER_LEN {
+    fn read_options(&mut self, header_len: u16) {
+        if header_len == HEADER_LEN {
             return;
         }
-        if let Some(p) = &self.data {
-            match p.first().get(usize::from(HEADER_LEN)..usize::from(self.header.len)) {
-                Some(area) => self.options.read(area),
-                None => read_scattered_options(p, self.header.len, &mut self.options),
-            }
+        let p = &self.incoming.data;
+        match p.first().get(usize::from(HEADER_LEN)..usize::from(header_len)) {
+            Some(area) => self.options.read(area),
+            None => read_scattered_options(p, header_len, &mut self.options),
         }
     }
 
     /// The data are left.
-    fn strip_header(&mut self) {
-        if let Some(p) = &mut self.data {
-            p.trim_front(self.header.len);
-            if self.header.flags.has(Flags::PSH) {
-                p.mark_push();
-            }
+    fn strip_header(&mut self, header_len: u16) {
+        let p = &mut self.incoming.data;
+        p.trim_front(header_len);
+        if self.flags.has(Flags::PSH) {
+            p.mark_push();
         }
     }
 
+    fn seq(&self) -> SeqNum {
+        self.incoming.seq
+    }
+
     fn has(&self, flags: Flags) -> bool {
-        self.header.flags.has(flags)
+        self.flags.has(flags)
     }
 }
 
@@ -161,15 +180,14 @@ fn check(core: &Core, p: Pbuf, netif: Option<Netif>) -> Result<(Header, Arrival)
     Ok((header, p))
 }
 
-/// Finds the connection that a segment is of, and has it processed.
+/// Has a segment processed by whom it is for. Gives the connection that has [`News`], or something to send.
 #[cfg_attr(small, inline(never))]
-fn on_segment(core: &mut Core, segment: &mut Segment, news: &mut News) -> Option<PcbId> {
+fn on_segment(core: &mut Core, segment: &mut Segment) -> Option<PcbId> {
     core.set_input_closed(false);
     let packet = Packet::current(core);
-    let tuple = packet_tuple(packet, segment.header.dst, segment.header.src);
+    let tuple = packet_tuple(packet, segment.dst, segment.src);
     let Some(pcb) = core.lookup(&tuple, || packet.netif_index()) else {
-        news.unclaimed = true;
-        return None;
+        return on_segment_in_closed(core, segment);
     };
     let id = pcb.id();
     #[cfg(hook_tcp_inpacket_pcb)]
@@ -177,39 +195,31 @@ fn on_segment(core: &mut Core, segment: &mut Segment, news: &mut News) -> Option
         return None;
     }
     if pcb.state() == State::TimeWait {
-        return on_segment_in_time_wait(core, id, segment, news);
+        return on_segment_in_time_wait(core, id, segment);
     }
     cm::on_segment(pcb);
     if pcb.has_refused_data() && !offer_refused_data(core, id, segment) {
         drop_counted();
         return None;
     }
-    core.set_input_pcb(id.as_ptr());
-    #[cfg(sack_recovery)]
-    core.set_duplicate(None);
-    if core.get(id)?.state() == State::SynSent {
-        on_segment_in_syn_sent(core, id, segment, news);
-    } else {
-        on_segment_in_synchronized(core, id, segment, news);
-    }
-    Some(id)
+    process(core, id, segment)
 }
 
 /// LWIP_HOOK_TCP_INPACKET_PCB: whether the segment is to be processed.
 #[cfg(hook_tcp_inpacket_pcb)]
 fn in_hook(pcb: *mut crate::ffi::bindings::tcp_pcb, segment: &Segment) -> bool {
-    crate::ffi::callbacks::hooks::inpacket(pcb, segment.option_area, segment.data.as_ref())
+    crate::ffi::callbacks::hooks::inpacket(pcb, segment.option_area, &segment.incoming.data)
 }
 
 /// No connection: a listener, or nobody. Gives the new connection, whose SYN,ACK is to be sent.
 #[inline(never)]
-fn on_segment_in_closed(core: &mut Core, segment: &Segment, news: &mut News) -> Option<PcbId> {
-    let Some(listener) = find_listener(core, segment.header.dst) else {
+fn on_segment_in_closed(core: &mut Core, segment: &mut Segment) -> Option<PcbId> {
+    let Some(listener) = find_listener(core, segment.dst) else {
         if !segment.has(Flags::RST) {
             // RFC 9293 3.10.7.1: CLOSED.
             tcp_stat!(proterr);
             tcp_stat!(drop);
-            news.refuse(segment);
+            segment.news.refused = true;
         }
         return None;
     };
@@ -222,7 +232,7 @@ fn on_segment_in_closed(core: &mut Core, segment: &Segment, news: &mut News) -> 
         return None;
     }
     if segment.has(Flags::ACK) {
-        news.refuse(segment);
+        segment.news.refused = true;
         return None;
     }
     if !segment.has(Flags::SYN) || cm::backlog::is_full(listener) {
@@ -297,8 +307,8 @@ fn on_syn_in_listen(
 
 /// Fills a new PCB from the SYN that asks for it.
 fn passive_open(pcb: Pcb<'_>, listener: Listener<'_>, segment: &Segment) {
-    let (seq, packet) = (segment.header.seq, Packet::current(pcb.core()));
-    cm::on_syn_in_listen(pcb, listener, packet.dst(), packet.src(), segment.header.src);
+    let (seq, packet) = (segment.seq(), Packet::current(pcb.core()));
+    cm::on_syn_in_listen(pcb, listener, packet.dst(), packet.src(), segment.src);
     cm::backlog::add(pcb);
     let iss = api::initial_sequence_number(pcb);
     cm::on_sequence_numbers(pcb, iss, seq);
@@ -311,7 +321,7 @@ fn passive_open(pcb: Pcb<'_>, listener: Listener<'_>, segment: &Segment) {
 #[inline(never)]
 fn take_syn(pcb: Pcb<'_>, segment: &Segment) {
     #[cfg(ecn)]
-    cc::ecn::on_syn(pcb, segment.header.flags);
+    cc::ecn::on_syn(pcb, segment.flags);
     let shift = cm::on_syn_options(pcb, &segment.options);
     #[cfg(lwip_wnd_scale)]
     if let Some(shift) = shift {
@@ -319,7 +329,7 @@ fn take_syn(pcb: Pcb<'_>, segment: &Segment) {
     }
     let _ = shift;
     take_timestamp(pcb, segment);
-    flow_control::on_syn(pcb, segment.header.seq, segment.header.wnd);
+    flow_control::on_syn(pcb, segment.seq(), segment.wnd);
     limit_mss(pcb);
 }
 
@@ -327,7 +337,7 @@ fn take_timestamp(pcb: Pcb<'_>, segment: &Segment) {
     #[cfg(lwip_tcp_timestamps)]
     if let Some(timestamps) = segment.options.timestamps {
         let syn = segment.has(Flags::SYN);
-        rod::on_timestamp(pcb, timestamps.value, segment.header.seq, syn, pcb.core().ticks());
+        rod::on_timestamp(pcb, timestamps.value, segment.seq(), syn, pcb.core().ticks());
     }
     let _ = (pcb, segment);
 }
@@ -342,29 +352,28 @@ fn limit_mss(pcb: Pcb<'_>) {
 /// RFC 9293 3.10.7.4 for TIME-WAIT. A new SYN may reopen the connection (RFC 9293 3.6.1, RFC 6191): then the old PCB goes,
 /// and the segment is for a listener.
 #[inline(never)]
-fn on_segment_in_time_wait(core: &mut Core, id: PcbId, segment: &Segment, news: &mut News) -> Option<PcbId> {
+fn on_segment_in_time_wait(core: &mut Core, id: PcbId, segment: &mut Segment) -> Option<PcbId> {
     let pcb = core.get(id)?;
-    let seq = segment.header.seq;
+    let seq = segment.seq();
     if segment.has(Flags::RST) {
         // RFC 1337: resets are ignored.
         return None;
     }
     if segment.has(Flags::SYN) && !segment.has(Flags::ACK) && is_new_incarnation(pcb, segment) {
-        if find_listener(core, segment.header.dst).is_some() {
+        if find_listener(core, segment.dst).is_some() {
             api::abandon(core, id, false);
-            news.unclaimed = true;
-            return None;
+            return on_segment_in_closed(core, segment);
         }
-        news.refuse(segment);
+        segment.news.refused = true;
         return None;
     }
     if segment.has(Flags::FIN) && seq + segment.seq_len == pcb.rcv_nxt() {
         cm::restart_timer(pcb, core.ticks());
     }
     if segment.has(Flags::SYN) {
-        challenge(pcb, news);
+        challenge(pcb, segment);
     } else {
-        news.ack_at_once = segment.seq_len > 0;
+        segment.news.ack_at_once = segment.seq_len > 0;
     }
     Some(id)
 }
@@ -373,16 +382,16 @@ fn on_segment_in_time_wait(core: &mut Core, id: PcbId, segment: &Segment, news: 
 fn is_new_incarnation(pcb: Pcb<'_>, segment: &Segment) -> bool {
     #[cfg(lwip_tcp_timestamps)]
     if let (Some(timestamps), true) = (segment.options.timestamps, pcb.has(Bit::TIMESTAMPS)) {
-        return (timestamps.value.wrapping_sub(pcb.ts_recent()) as i32) > 0 || segment.header.seq.ge(pcb.rcv_nxt());
+        return (timestamps.value.wrapping_sub(pcb.ts_recent()) as i32) > 0 || segment.seq().ge(pcb.rcv_nxt());
     }
-    segment.header.seq.ge(pcb.rcv_nxt())
+    segment.seq().ge(pcb.rcv_nxt())
 }
 
 /// The application gets the data that it refused once more; until it takes them, no more are taken from the peer.
 fn offer_refused_data(core: &mut Core, id: PcbId, segment: &Segment) -> bool {
-    let offered = api::process_refused_data(core, id);
+    api::process_refused_data(core, id).ok();
     let Some(pcb) = core.get(id) else { return false };
-    if offered != Err(Error::ABRT) && (!pcb.has_refused_data() || segment.seq_len == 0) {
+    if !pcb.has_refused_data() || segment.seq_len == 0 {
         return true;
     }
     // A zero-window probe gets its answer all the same.
@@ -392,48 +401,51 @@ fn offer_refused_data(core: &mut Core, id: PcbId, segment: &Segment) -> bool {
     false
 }
 
+/// What a segment comes to in SYN-SENT.
+enum InSynSent {
+    /// Nothing, or a simultaneous open.
+    Dropped,
+    /// It resets the connection.
+    Reset,
+    /// It is of another connection: its sender gets a reset, and our SYN once more.
+    Refused,
+    /// The connection is established.
+    Connected,
+}
+
 /// RFC 9293 3.10.7.3: SYN-SENT.
 #[inline(never)]
-fn on_segment_in_syn_sent(core: &mut Core, id: PcbId, segment: &Segment, news: &mut News) {
-    let Some(pcb) = core.get(id) else { return };
-    let Header { seq, ack, .. } = segment.header;
+fn on_segment_in_syn_sent(pcb: Pcb<'_>, segment: &mut Segment) -> InSynSent {
+    let (seq, ack) = (segment.seq(), segment.ack);
     if segment.has(Flags::RST) {
-        if ack == pcb.snd_nxt() {
-            on_reset(core, id);
-        }
-        return;
+        return if ack == pcb.snd_nxt() { InSynSent::Reset } else { InSynSent::Dropped };
     }
     if segment.has(Flags::ACK) && ack != pcb.lastack() + 1 {
         // An old connection's segment: reset that, and try again at once.
-        news.refuse(segment);
-        return retry_syn(core, id);
+        segment.news.refused = true;
+        return InSynSent::Refused;
     }
     if !segment.has(Flags::SYN) {
-        return;
+        return InSynSent::Dropped;
     }
-    cm::on_heard(pcb, core.ticks());
+    cm::on_heard(pcb, pcb.core().ticks());
     cm::on_sequence_numbers(pcb, pcb.iss(), seq);
     rod::on_syn_in_syn_sent(pcb, seq, segment.has(Flags::ACK).then_some(ack));
     #[cfg(fine_timers)]
     if segment.has(Flags::ACK) {
         // The handshake is a round trip that no delayed ACK lengthens.
-        rod::on_ack_for_timing(pcb, ack, core.clock());
+        rod::on_ack_for_timing(pcb, ack, pcb.core().clock());
     }
     take_syn(pcb, segment);
     if !segment.has(Flags::ACK) {
         // Simultaneous open (RFC 9293 3.5, figure 7): our SYN goes out again, with an ACK of theirs.
         cm::enter(pcb, State::SynRcvd);
         rod::retransmit_first(pcb);
-        return;
+        return InSynSent::Dropped;
     }
     cm::enter(pcb, State::Established);
     cc::on_established(pcb);
-    if core.call_connected(id) == Err(Error::ABRT) {
-        return;
-    }
-    if let Some(pcb) = core.get(id) {
-        rod::ack_now(pcb);
-    }
+    InSynSent::Connected
 }
 
 /// Sends the SYN again without waiting for the timer, a bounded number of times.
@@ -444,39 +456,74 @@ fn retry_syn(core: &mut Core, id: PcbId) {
     }
 }
 
-/// RFC 9293 3.10.7.4: all states from SYN-RECEIVED on, but TIME-WAIT.
-fn on_segment_in_synchronized(core: &mut Core, id: PcbId, segment: &mut Segment, news: &mut News) {
-    let Some(pcb) = core.get(id) else { return };
+/// RFC 9293 3.10.7.3 for SYN-SENT, and 3.10.7.4 for all states from SYN-RECEIVED on, but TIME-WAIT.
+#[cfg_attr(small, inline(never))]
+fn process(core: &mut Core, id: PcbId, segment: &mut Segment) -> Option<PcbId> {
+    let pcb = core.get(id)?;
+    core.set_input_pcb(pcb.as_ptr());
+    #[cfg(sack_recovery)]
+    core.set_duplicate(None);
+    if pcb.state() == State::SynSent {
+        match on_segment_in_syn_sent(pcb, segment) {
+            InSynSent::Dropped => {}
+            InSynSent::Reset => on_reset(core, id),
+            InSynSent::Refused => retry_syn(core, id),
+            InSynSent::Connected => on_connected(core, id),
+        }
+        return Some(id);
+    }
     match check_sequence(pcb, segment) {
         Verdict::Valid => {}
-        Verdict::Drop => return,
-        Verdict::Challenge => return challenge(pcb, news),
-        Verdict::Reset => return on_reset(core, id),
+        Verdict::Drop => return Some(id),
+        Verdict::Challenge => {
+            challenge(pcb, segment);
+            return Some(id);
+        }
+        Verdict::Reset => {
+            on_reset(core, id);
+            return Some(id);
+        }
     }
     cm::on_heard(pcb, core.ticks());
     flow_control::on_heard(pcb);
     take_timestamp(pcb, segment);
     #[cfg(ecn)]
-    cc::ecn::on_segment(pcb, segment.header.flags, Packet::current(core).tos(), segment.seq_len > 0);
+    cc::ecn::on_segment(pcb, segment.flags, Packet::current(core).tos(), segment.seq_len > 0);
     let establishes = pcb.state() == State::SynRcvd;
     let pcb = if establishes {
-        on_ack_in_syn_rcvd(core, id, segment, news);
-        let Some(pcb) = core.get(id).filter(|pcb| pcb.state() != State::SynRcvd) else { return };
-        pcb
+        on_ack_in_syn_rcvd(core, id, segment);
+        match core.get(id) {
+            Some(pcb) if pcb.state() != State::SynRcvd => pcb,
+            _ => return Some(id),
+        }
     } else {
         pcb
     };
+    on_valid_segment(pcb, segment, establishes);
+    Some(id)
+}
+
+/// The application hears that the peer has taken its SYN, then the peer that its own was taken.
+fn on_connected(core: &mut Core, id: PcbId) {
+    core.call_connected(id).ok();
+    if let Some(pcb) = core.get(id) {
+        rod::ack_now(pcb);
+    }
+}
+
+/// RFC 9293 3.10.7.4, from the fifth step on; `establishes`: it is the first of the connection.
+fn on_valid_segment(pcb: Pcb<'_>, segment: &mut Segment, establishes: bool) {
     // RFC 9293 drops what has no ACK; lwIP's unit tests want its data.
     if segment.has(Flags::ACK) {
-        if !is_ack_acceptable(pcb, segment.header.ack) {
-            return challenge(pcb, news);
+        if !is_ack_acceptable(pcb, segment.ack) {
+            return challenge(pcb, segment);
         }
-        on_ack(pcb, segment, news);
+        on_ack(pcb, segment);
     }
     if establishes {
         cc::on_established(pcb);
     }
-    on_data(pcb, segment, news);
+    on_data(pcb, segment);
 }
 
 /// What the checks of a segment come to.
@@ -494,9 +541,17 @@ enum Verdict {
 
 /// RFC 9293 3.10.7.4, first to fourth step: sequence number, RST, SYN; and before all PAWS (RFC 7323 5.3).
 fn check_sequence(pcb: Pcb<'_>, segment: &Segment) -> Verdict {
-    let Header { seq, .. } = segment.header;
-    let (reset, syn) = (segment.has(Flags::RST), segment.has(Flags::SYN));
-    if pcb.state() == State::SynRcvd && syn && !reset && seq + 1 == pcb.rcv_nxt() {
+    let (seq, next) = (segment.seq(), pcb.rcv_nxt());
+    if segment.has(Flags::RST) {
+        // RFC 5961 3.2: what counts of a reset is where it starts, and only the exact number resets.
+        return match seq {
+            seq if seq == next => Verdict::Reset,
+            seq if seq.within(next, pcb.rcv_wnd().into()) => Verdict::Challenge,
+            _ => Verdict::Drop,
+        };
+    }
+    let syn = segment.has(Flags::SYN);
+    if syn && pcb.state() == State::SynRcvd && seq + 1 == next {
         if segment.has(Flags::ACK) && pcb.active_open() != 0 {
             // Simultaneous open: the peer's SYN,ACK acknowledges our SYN.
             return Verdict::Valid;
@@ -505,22 +560,13 @@ fn check_sequence(pcb: Pcb<'_>, segment: &Segment) -> Verdict {
         rod::retransmit_first(pcb);
         return Verdict::Drop;
     }
-    // RFC 5961 3.2: what counts of a reset is where it starts.
-    let seq_len = if reset { 0 } else { segment.seq_len };
-    if is_old_duplicate(pcb, segment) || !is_acceptable(pcb, seq, seq_len) {
-        if !reset {
-            rod::ack_now(pcb);
-            report_old_data(pcb, seq, seq_len);
-        }
+    if is_old_duplicate(pcb, segment) || !is_acceptable(pcb, seq, segment.seq_len) {
+        rod::ack_now(pcb);
+        report_old_data(pcb, seq, segment.seq_len);
         return Verdict::Drop;
     }
-    if reset && seq == pcb.rcv_nxt() {
-        // RFC 5961 3.2: only the exact number resets.
-        rod::forget_delayed_ack(pcb);
-        return Verdict::Reset;
-    }
-    // RFC 5961 3.2 and 4.2.
-    if reset || syn { Verdict::Challenge } else { Verdict::Valid }
+    // RFC 5961 4.2.
+    if syn { Verdict::Challenge } else { Verdict::Valid }
 }
 
 /// RFC 2883 4.1: data that are acknowledged came again.
@@ -534,7 +580,7 @@ fn report_old_data(pcb: Pcb<'_>, seq: SeqNum, seq_len: u32) {
 
 fn is_old_duplicate(pcb: Pcb<'_>, segment: &Segment) -> bool {
     #[cfg(lwip_tcp_timestamps)]
-    if let (Some(timestamps), false) = (segment.options.timestamps, segment.has(Flags::RST)) {
+    if let Some(timestamps) = segment.options.timestamps {
         return rod::is_old_duplicate(pcb, timestamps.value, pcb.core().ticks());
     }
     let _ = (pcb, segment);
@@ -552,22 +598,22 @@ fn is_acceptable(pcb: Pcb<'_>, seq: SeqNum, seq_len: u32) -> bool {
 /// A challenge ACK (RFC 5961), if the connection may send one more this second.
 #[cold]
 #[inline(never)]
-fn challenge(pcb: Pcb<'_>, news: &mut News) {
+fn challenge(pcb: Pcb<'_>, segment: &mut Segment) {
     if cm::may_challenge(pcb, pcb.core().ticks()) {
         debug(Event::ChallengeAck, pcb.local_port().into(), pcb.rcv_nxt().raw());
-        news.ack_at_once = true;
+        segment.news.ack_at_once = true;
     }
 }
 
 /// RFC 9293 3.10.7.4, fifth step, SYN-RECEIVED: the acknowledgment of our SYN establishes the connection.
 #[inline(never)]
-fn on_ack_in_syn_rcvd(core: &mut Core, id: PcbId, segment: &Segment, news: &mut News) {
+fn on_ack_in_syn_rcvd(core: &mut Core, id: PcbId, segment: &mut Segment) {
     let Some(pcb) = core.get(id) else { return };
     if !segment.has(Flags::ACK) {
         return;
     }
-    if !segment.header.ack.within(pcb.lastack() + 1, pcb.snd_nxt() - pcb.lastack()) {
-        news.refuse(segment);
+    if !segment.ack.within(pcb.lastack() + 1, pcb.snd_nxt() - pcb.lastack()) {
+        segment.news.refused = true;
         return;
     }
     cm::enter(pcb, State::Established);
@@ -593,10 +639,10 @@ fn is_ack_acceptable(pcb: Pcb<'_>, ack: SeqNum) -> bool {
 
 /// RFC 9293 3.10.7.4, fifth step: the acknowledgment field.
 #[cfg_attr(small, inline(never))]
-fn on_ack(pcb: Pcb<'_>, segment: &Segment, news: &mut News) {
-    let Header { seq, ack, wnd, .. } = segment.header;
+fn on_ack(pcb: Pcb<'_>, segment: &mut Segment) {
+    let (seq, ack, wnd) = (segment.seq(), segment.ack, segment.wnd);
     #[cfg(ecn)]
-    cc::ecn::on_ack(pcb, segment.header.flags, ack);
+    cc::ecn::on_ack(pcb, segment.flags, ack);
     let same_edge = flow_control::on_window_announced(pcb, seq, ack, flow_control::scaled(pcb, wnd));
     #[cfg(sack_recovery)]
     let with_sacks = rod::uses_sack(pcb);
@@ -604,23 +650,23 @@ fn on_ack(pcb: Pcb<'_>, segment: &Segment, news: &mut News) {
     let with_sacks = false;
     if with_sacks {
         #[cfg(sack_recovery)]
-        on_ack_with_sacks(pcb, segment, news);
+        on_ack_with_sacks(pcb, segment);
     } else if ack.gt(pcb.lastack()) {
-        on_new_ack(pcb, ack, news);
+        on_new_ack(pcb, segment);
     } else if ack == pcb.lastack() && segment.seq_len == 0 && same_edge && pcb.rtime() >= 0 {
         on_duplicate_ack(pcb);
     }
     rod::on_ack_for_timing(pcb, ack, pcb.core().clock());
     // Everything that we have sent is acknowledged, a FIN included if there was one.
     if ack == pcb.snd_nxt() && pcb.unsent_is_empty() && pcb.has(Bit::FIN) {
-        enter(pcb, cm::state_after_fin_acked(pcb.state()), news);
+        enter(pcb, cm::state_after_fin_acked(pcb.state()));
     }
 }
 
 /// SND.UNA moves.
 #[cfg_attr(small, inline(never))]
-fn on_new_ack(pcb: Pcb<'_>, ack: SeqNum, news: &mut News) {
-    let new = rod::on_new_ack(pcb, ack);
+fn on_new_ack(pcb: Pcb<'_>, segment: &mut Segment) {
+    let new = rod::on_new_ack(pcb, segment.ack);
     if new.recovery == Recovery::Partial {
         cc::on_partial_ack(pcb, new.acked);
         rod::retransmit_first(pcb);
@@ -632,7 +678,7 @@ fn on_new_ack(pcb: Pcb<'_>, ack: SeqNum, news: &mut News) {
     }
     flow_control::on_send_buffer_freed(pcb, new.freed);
     on_progress(pcb, &new);
-    news.acked = new.freed;
+    segment.news.acked = new.freed;
     #[cfg(lwip_nd6_tcp_reachability_hints)]
     Packet::current(pcb.core()).confirm_reachability();
 }
@@ -647,13 +693,13 @@ fn on_progress(pcb: Pcb<'_>, new: &rod::NewAck) {
 
 /// An ACK of a connection with SACK, whether SND.UNA moves or not.
 #[cfg(sack_recovery)]
-fn on_ack_with_sacks(pcb: Pcb<'_>, segment: &Segment, news: &mut News) {
+fn on_ack_with_sacks(pcb: Pcb<'_>, segment: &mut Segment) {
     #[cfg(lwip_tcp_timestamps)]
     let echo = segment.options.timestamps.map(|timestamps| timestamps.echo);
     #[cfg(not(lwip_tcp_timestamps))]
     let echo = None;
-    if let Some(freed) = take_ack_with_sacks(pcb, segment.header.ack, &segment.options.sacks, echo) {
-        news.acked = freed;
+    if let Some(freed) = take_ack_with_sacks(pcb, segment.ack, &segment.options.sacks, echo) {
+        segment.news.acked = freed;
         #[cfg(lwip_nd6_tcp_reachability_hints)]
         Packet::current(pcb.core()).confirm_reachability();
     }
@@ -724,12 +770,12 @@ fn on_duplicate_ack(pcb: Pcb<'_>) {
 }
 
 /// Changes the state as an acknowledgment or a FIN has it.
-fn enter(pcb: Pcb<'_>, state: State, news: &mut News) {
+fn enter(pcb: Pcb<'_>, state: State) {
     if state == pcb.state() {
         return;
     }
     match state {
-        State::Closed => news.closed = true,
+        State::Closed => pcb.core().set_input_closed(true),
         State::TimeWait => {
             let core = pcb.core();
             rod::purge_queues(pcb);
@@ -744,32 +790,22 @@ fn enter(pcb: Pcb<'_>, state: State, news: &mut News) {
 
 /// RFC 9293 3.10.7.4, sixth to eighth step: data and FIN.
 #[cfg_attr(small, inline(never))]
-fn on_data(pcb: Pcb<'_>, segment: &mut Segment, news: &mut News) {
+fn on_data(pcb: Pcb<'_>, segment: &mut Segment) {
     if segment.seq_len == 0 || segment.has(Flags::SYN) || pcb.state() >= State::CloseWait {
         return;
     }
-    let Some(data) = segment.data.take() else { return };
-    let fin = segment.has(Flags::FIN);
-    let received = rod::receive(pcb, Incoming { seq: segment.header.seq, data, fin });
-    let Some(received) = received else {
-        news.ack_at_once = true;
+    let Some(received) = rod::receive(pcb, &mut segment.incoming) else {
+        segment.news.ack_at_once = true;
         return;
     };
     flow_control::on_received(pcb, received.seq_len);
-    rod::ack_delayed(pcb);
     #[cfg(lwip_nd6_tcp_reachability_hints)]
     Packet::current(pcb.core()).confirm_reachability();
-    match received.ack {
-        AckWish::Delayed => {}
-        AckWish::Soon => rod::ack_now(pcb),
-        AckWish::Immediate => news.ack_at_once = true,
-    }
-    news.data = received.data;
-    if received.fin {
-        news.fin = true;
-        rod::ack_now(pcb);
-        let all_acked = pcb.has(Bit::FIN) && pcb.lastack() == pcb.snd_nxt() && pcb.unsent_is_empty();
-        enter(pcb, cm::state_after_fin(pcb.state(), all_acked), news);
+    segment.news.ack_at_once = received.ack_at_once;
+    segment.news.data = received.has_data;
+    if segment.incoming.fin {
+        segment.news.fin = true;
+        enter(pcb, cm::state_after_fin(pcb.state()));
     }
 }
 

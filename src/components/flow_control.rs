@@ -135,9 +135,9 @@ pub(crate) fn on_send_buffer_used(pcb: Pcb<'_>, octets: u16) {
     own(pcb).set_snd_buf(pcb.snd_buf() - Wnd::from(octets));
 }
 
-/// Sequence numbers were received in order: the window moves.
+/// Sequence numbers were received in order, no more than there is window for: it moves.
 pub(crate) fn on_received(pcb: Pcb<'_>, seq_len: u32) {
-    own(pcb).set_rcv_wnd(pcb.rcv_wnd().saturating_sub(wnd(seq_len)));
+    own(pcb).set_rcv_wnd(pcb.rcv_wnd().wrapping_sub(seq_len as Wnd));
     update_announced_window(pcb);
 }
 
@@ -170,7 +170,7 @@ pub(crate) fn update_announced_window(pcb: Pcb<'_>) -> u32 {
         new_edge - edge
     } else {
         // A peer that sent past the edge that we announced gets a closed window until we have caught up.
-        fc.set_rcv_ann_wnd(if next.gt(edge) { 0 } else { wnd(edge - next) });
+        fc.set_rcv_ann_wnd(if next.gt(edge) { 0 } else { (edge - next) as Wnd });
         0
     };
     let (window, announced): (u32, u32) = (pcb.rcv_wnd().into(), pcb.rcv_ann_wnd().into());

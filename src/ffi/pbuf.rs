@@ -118,6 +118,14 @@ impl Pbuf {
         }
     }
 
+    /// One more reference to the chain.
+    #[cfg(tcp_queue_ooseq)]
+    pub(crate) fn share(&self) -> Self {
+        // SAFETY: (pbuf); the new reference is ours.
+        unsafe { c::pbuf_ref(self.0.as_ptr()) };
+        Self(self.0)
+    }
+
     /// Appends a chain.
     pub(crate) fn cat(&mut self, tail: Self) {
         // SAFETY: (pbuf); the reference to `tail` goes over to the chain.
@@ -126,10 +134,8 @@ impl Pbuf {
 
     /// Cuts the chain's end off.
     pub(crate) fn truncate(&mut self, len: u16) {
-        if len < self.tot_len() {
-            // SAFETY: (pbuf); shrinking only.
-            unsafe { c::pbuf_realloc(self.0.as_ptr(), len) };
-        }
+        // SAFETY: (pbuf); it only shrinks: a length that is no shorter has no effect.
+        unsafe { c::pbuf_realloc(self.0.as_ptr(), len) };
     }
 
     /// Removes `count` octets (at most all) from the chain's front. Members stay, emptied, so that what was stored in
@@ -137,7 +143,7 @@ impl Pbuf {
     #[inline]
     pub(crate) fn trim_front(&mut self, count: u16) {
         // SAFETY: (pbuf)
-        unsafe { trim_front(self.0.as_ptr(), count) }
+        unsafe { trim_front(self.0.as_ptr(), count.into()) }
     }
 
     /// The application is to be told to push the data on (PSH).
@@ -211,21 +217,22 @@ impl Pbuf {
 /// # Safety
 /// `p` is a well-formed chain of which the caller owns a reference.
 #[cfg_attr(small, inline(never))]
-unsafe fn trim_front(mut p: *mut c::pbuf, count: u16) {
+unsafe fn trim_front(mut p: *mut c::pbuf, count: usize) {
     // SAFETY: (pbuf): `left` is at most the sum of the members' lengths, so the walk ends within the chain.
     unsafe {
-        let total = get!(p, tot_len);
+        let total = usize::from(get!(p, tot_len));
         let mut left = count.min(total);
-        while left > get!(p, len) {
-            left -= get!(p, len);
-            set!(p, tot_len, total - count.min(total));
+        let rest = (total - left) as u16;
+        while left > usize::from(get!(p, len)) {
+            left -= usize::from(get!(p, len));
+            set!(p, tot_len, rest);
             set!(p, len, 0);
             if get!(p, next).is_null() {
                 return;
             }
             p = get!(p, next);
         }
-        c::pbuf_remove_header(p, usize::from(left));
+        c::pbuf_remove_header(p, left);
     }
 }
 

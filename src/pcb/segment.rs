@@ -170,8 +170,9 @@ impl Seg<'_> {
 
     /// Cuts the end of a received segment's data off.
     #[cfg(tcp_queue_ooseq)]
-    pub(crate) fn truncate(self, len: u16) {
-        if len < self.len() {
+    pub(crate) fn truncate(self, len: u32) {
+        if len < self.len().into() {
+            let len = len as u16;
             self.set_len(len);
             // SAFETY: (queue), (pbuf): shrinking only.
             unsafe { c::pbuf_realloc(self.p(), len) };
@@ -398,18 +399,17 @@ impl SegBox {
 
     /// A received segment to be kept, whose header has its number in host byte order.
     #[cfg(tcp_queue_ooseq)]
-    pub(crate) fn received(arrival: Arrival) -> Option<Self> {
-        let (len, header) = (arrival.tot_len(), arrival.header_ptr());
-        Self::allocate(arrival.into_data(), |_| header, len, 0)
+    pub(crate) fn received(arrival: &Arrival) -> Option<Self> {
+        Self::allocate(arrival.share(), |_| arrival.header_ptr(), arrival.tot_len(), 0)
     }
 
     /// Takes the data of a received segment out.
     #[cfg(tcp_queue_ooseq)]
-    pub(crate) fn into_data(self) -> Option<Pbuf> {
+    pub(crate) fn into_data(self) -> Pbuf {
         let seg = ManuallyDrop::new(self);
-        // SAFETY: (queue): we own both, hand out one and give back the other.
+        // SAFETY: (queue): we own both, hand out one, which is not null, and give back the other.
         unsafe {
-            let p = Pbuf::from_raw(seg.0.p());
+            let p = Pbuf::from_raw(seg.0.p()).unwrap_unchecked();
             c::memp_free(c::memp_t_MEMP_TCP_SEG, seg.0.as_ptr().cast());
             p
         }

@@ -157,12 +157,11 @@ pub(crate) fn enter(pcb: Pcb<'_>, state: State) {
     own(pcb).set_state(state);
 }
 
-/// RFC 9293 3.10.7.4, second to last step, "check the FIN bit": where a FIN in order leads to. `all_acked`: our own FIN
-/// is acknowledged too.
-pub(crate) fn state_after_fin(state: State, all_acked: bool) -> State {
+/// RFC 9293 3.10.7.4, second to last step, "check the FIN bit": where a FIN in order leads to. If the segment acknowledges our own
+/// FIN too, [`state_after_fin_acked`] has been there before.
+pub(crate) fn state_after_fin(state: State) -> State {
     match state {
         State::SynRcvd | State::Established => State::CloseWait,
-        State::FinWait1 if all_acked => State::TimeWait,
         State::FinWait1 => State::Closing,
         State::FinWait2 => State::TimeWait,
         State::Closed

@@ -36,16 +36,17 @@ fn every_transition_of_figure_5() {
         (FinWait1, DASH, Some(FinWait2), Some(Closing), Some(TimeWait)),
         (FinWait2, DASH, DASH, Some(TimeWait), Some(TimeWait)),
         (CloseWait, Some(LastAck), DASH, DASH, DASH),
-        (Closing, DASH, Some(TimeWait), DASH, DASH),
-        (LastAck, DASH, Some(Closed), DASH, DASH),
+        (Closing, DASH, Some(TimeWait), DASH, Some(TimeWait)),
+        (LastAck, DASH, Some(Closed), DASH, Some(Closed)),
         (TimeWait, DASH, DASH, DASH, DASH),
     ];
     for (state, (from, close, fin_acked, fin, both)) in STATES.into_iter().zip(figure) {
         assert_eq!(state, from);
         assert_eq!(state_after_close(state), close, "CLOSE in {state:?}");
         assert_eq!(state_after_fin_acked(state), fin_acked.unwrap_or(state), "ACK of FIN in {state:?}");
-        assert_eq!(state_after_fin(state, false), fin.unwrap_or(state), "FIN in {state:?}");
-        assert_eq!(state_after_fin(state, true), both.unwrap_or(state), "FIN and ACK of FIN in {state:?}");
+        assert_eq!(state_after_fin(state), fin.unwrap_or(state), "FIN in {state:?}");
+        let after_both = state_after_fin(state_after_fin_acked(state));
+        assert_eq!(after_both, both.unwrap_or(state), "FIN and ACK of FIN in {state:?}");
     }
 }
 
@@ -73,9 +74,9 @@ fn no_keep_alive_while_data_are_in_flight() {
 fn closing_always_comes_to_an_end() {
     for start in [State::SynRcvd, State::Established] {
         let active = state_after_close(start).expect("it can be closed");
-        assert_eq!(state_after_fin(state_after_fin_acked(active), true), State::TimeWait);
-        assert_eq!(state_after_fin_acked(state_after_fin(active, false)), State::TimeWait);
-        let passive = state_after_close(state_after_fin(start, false)).expect("it can be closed");
+        assert_eq!(state_after_fin(state_after_fin_acked(active)), State::TimeWait);
+        assert_eq!(state_after_fin_acked(state_after_fin(active)), State::TimeWait);
+        let passive = state_after_close(state_after_fin(start)).expect("it can be closed");
         assert_eq!(state_after_fin_acked(passive), State::Closed);
     }
 }

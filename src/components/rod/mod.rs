@@ -23,7 +23,7 @@ pub(crate) use log::{SendLog, Sent};
 #[cfg(rack)]
 pub(crate) use rack::on_probe_timer;
 pub(crate) use receive::{
-    AckWish, Incoming, free_ooseq, mark_refused_fin, ooseq_len, put_refused_data, receive, take_refused_data,
+    Incoming, free_ooseq, mark_refused_fin, ooseq_len, put_refused_data, receive, take_refused_data,
 };
 #[cfg(sack_recovery)]
 #[cfg(rack)]
@@ -159,7 +159,7 @@ pub(crate) fn on_syn_in_syn_sent(pcb: Pcb<'_>, seq: SeqNum, ack: Option<SeqNum>)
 }
 
 /// Something calls for an ACK (tcp_ack): every second segment at once, others by the fast timer (RFC 9293 3.8.6.3).
-pub(crate) fn ack_delayed(pcb: Pcb<'_>) {
+fn ack_delayed(pcb: Pcb<'_>) {
     let rod = own(pcb);
     if pcb.has(Bit::ACK_DELAY) {
         rod.clear(Bit::ACK_DELAY);
@@ -182,11 +182,6 @@ pub(crate) fn on_ack_sent(pcb: Pcb<'_>) {
     if pcb.core().duplicate().is_some_and(|(id, _)| id == pcb.id()) {
         pcb.core().set_duplicate(None);
     }
-}
-
-/// No ACK is to follow any more.
-pub(crate) fn forget_delayed_ack(pcb: Pcb<'_>) {
-    own(pcb).clear(Bit::ACK_DELAY);
 }
 
 /// An ACK could not be sent: the timer tries again.

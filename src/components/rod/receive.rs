@@ -3,7 +3,7 @@
 
 #[cfg(lwip_tcp_sack_out)]
 use super::sack;
-use super::{Rod, own};
+use super::{Rod, ack_delayed, ack_now, own};
 use crate::ffi::pbuf::{Arrival, Pbuf};
 use crate::pcb::Pcb;
 #[cfg(tcp_queue_ooseq)]
@@ -22,28 +22,15 @@ pub(crate) struct Incoming {
     pub(crate) fin: bool,
 }
 
-/// What became of it.
+/// What became of it, if it brought something in order.
 pub(crate) struct Received {
-    /// Data that are in order now.
-    pub(crate) data: Option<Pbuf>,
-    /// Sequence numbers that are.
+    /// Sequence numbers that are in order now. What is left of the segment are their data, and those of others that were waiting
+    /// for it; `fin` says whether the peer's FIN is among them: nothing follows.
     pub(crate) seq_len: u32,
-    /// The peer's FIN is among them: nothing follows.
-    pub(crate) fin: bool,
-    /// How to acknowledge it.
-    pub(crate) ack: AckWish,
-}
-
-/// RFC 5681 4.2: when an ACK has to go out.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AckWish {
-    /// With the next segment, or by the timer.
-    Delayed,
-    /// When the application has seen what filled a gap, or was in part received before: then the peer stops sending it.
-    Soon,
-    /// At once, by itself: it tells of a gap.
-    #[cfg_attr(not(tcp_queue_ooseq), allow(dead_code))]
-    Immediate,
+    /// There are data among them.
+    pub(crate) has_data: bool,
+    /// An ACK has to go out at once, by itself: it tells of a gap.
+    pub(crate) ack_at_once: bool,
 }
 
 impl Incoming {
@@ -51,89 +38,99 @@ impl Incoming {
         self.seq + u32::from(self.data.tot_len()) + u32::from(self.fin)
     }
 
-    /// Cuts off what is before `first`, and what is at `end` or behind.
-    fn trim(&mut self, first: SeqNum, end: SeqNum) {
-        if self.seq.lt(first) {
-            let cut = (first - self.seq).min(self.data.tot_len().into());
-            self.data.trim_front(cut as u16);
-            self.seq += cut;
-        }
-        self.trim_end(end);
+    /// Cuts off what is before `first`, which is not behind the end.
+    fn trim_front(&mut self, first: SeqNum) {
+        self.data.trim_front((first - self.seq) as u16);
+        self.seq = first;
     }
 
-    /// Cuts off what is at `end` or behind.
-    fn trim_end(&mut self, end: SeqNum) {
-        if end.lt(self.end()) {
-            self.fin = false;
-            self.data.truncate((end - self.seq).min(self.data.tot_len().into()) as u16);
+    /// Cuts off what is at `end`, which is not before the front, or behind. Says where it ends.
+    fn trim_end(&mut self, end: SeqNum) -> SeqNum {
+        let own_end = self.end();
+        if own_end.le(end) {
+            return own_end;
         }
+        self.fin = false;
+        self.data.truncate((end - self.seq) as u16);
+        end
     }
 }
 
-/// Takes a segment that is at least partly in the receive window. None if it brings nothing new, or nothing in order: an ACK has
-/// to tell so at once (RFC 5681 4.2).
-pub(crate) fn receive(pcb: Pcb<'_>, mut segment: Incoming) -> Option<Received> {
-    let mut rod = own(pcb);
+/// Takes a segment that is at least partly in the receive window, and cuts off what is not. None if it brings nothing new, or nothing
+/// in order: an ACK has to tell so at once (RFC 5681 4.2).
+pub(crate) fn receive(pcb: Pcb<'_>, segment: &mut Incoming) -> Option<Received> {
+    let rod = own(pcb);
+    let next = pcb.rcv_nxt();
     #[cfg(sack_recovery)]
-    if segment.seq.lt(pcb.rcv_nxt()) {
+    if segment.seq.lt(next) {
         let end = segment.end();
-        sack::report_duplicate(pcb, segment.seq, if end.lt(pcb.rcv_nxt()) { end } else { pcb.rcv_nxt() });
+        sack::report_duplicate(pcb, segment.seq, if end.lt(next) { end } else { next });
     }
-    let (next, edge) = (pcb.rcv_nxt(), pcb.rcv_nxt() + u32::from(pcb.rcv_wnd()));
-    let mut ack = AckWish::Delayed;
-    if segment.seq.lt(next) || edge.lt(segment.end()) {
-        if segment.seq.lt(next) {
-            ack = AckWish::Soon;
-        }
-        segment.trim(next, edge);
+    // The peer is to hear soon, when the application has seen it, what was in part received before, so that it stops sending it,
+    // what fills a gap, or a part of one (RFC 5681 4.2), and of the FIN. The rest goes with the next segment, or by the timer.
+    let mut soon = false;
+    if segment.seq.lt(next) {
+        segment.trim_front(next);
+        soon = true;
     }
-    let mut end = segment.end();
+    let mut end = segment.trim_end(next + u32::from(pcb.rcv_wnd()));
     if segment.seq == end {
         return None;
     }
     if segment.seq != next {
-        out_of_order(&mut rod, segment);
+        out_of_order(pcb, segment);
         return None;
     }
     if !pcb.ooseq_is_empty() {
-        (end, ack) = fill_gap(&mut rod, &mut segment);
+        end = fill_gap(pcb, segment, end);
+        soon = true;
     }
     rod.set_rcv_nxt(end);
+    ack_delayed(pcb);
+    if soon || segment.fin {
+        ack_now(pcb);
+    }
     let seq_len = end - next;
-    // A chain of more than 64 kB counts its octets wrong.
-    let data = Some(segment.data.into_data()).filter(|_| seq_len > u32::from(segment.fin));
-    Some(Received { data, seq_len, fin: segment.fin, ack })
+    Some(Received {
+        seq_len,
+        // A chain of more than 64 kB counts its octets wrong.
+        has_data: seq_len > u32::from(segment.fin),
+        // Segments with data carry no SACK.
+        ack_at_once: !pcb.ooseq_is_empty(),
+    })
 }
 
-/// Data in order, before others that were not: adds those that follow. Says where they end.
+/// Data in order up to `end`, before others that were not: adds those that follow. Says where they end.
 #[cfg(tcp_queue_ooseq)]
 #[cold]
 #[inline(never)]
-fn fill_gap(rod: &mut Rod<'_>, segment: &mut Incoming) -> (SeqNum, AckWish) {
+fn fill_gap(pcb: Pcb<'_>, segment: &mut Incoming, end: SeqNum) -> SeqNum {
+    let mut rod = own(pcb);
     let mut queue = rod.ooseq();
-    let (fin, end) = remove_covered(&mut queue, segment.end(), segment.fin);
-    segment.trim_end(end);
-    segment.fin = fin;
-    let mut end = segment.end();
+    let (fin, end) = remove_covered(&mut queue, end, segment.fin);
+    let mut end = segment.trim_end(end);
+    if fin && !segment.fin {
+        segment.fin = true;
+        end += 1;
+    }
     while !segment.fin && queue.current().is_some_and(|queued| queued.received_seq() == end) {
         let Some(queued) = queue.remove() else { break };
         end += queued.seg().seq_len();
         segment.fin = queued.seg().flags().has(Flags::FIN);
-        if let Some(more) = queued.into_data().filter(|more| more.tot_len() > 0) {
+        let more = queued.into_data();
+        if more.tot_len() > 0 {
             segment.data.cat(more);
         }
     }
     #[cfg(lwip_tcp_sack_out)]
-    sack::on_advanced(rod);
-    // RFC 5681 4.2: what fills a gap, or a part of one, is acknowledged without delay. A gap that is left has to be told, by an
-    // ACK of its own, since segments with data carry no SACK.
-    (end, if rod.ooseq_is_empty() { AckWish::Soon } else { AckWish::Immediate })
+    sack::on_advanced(&mut rod);
+    end
 }
 
 /// There is never a gap without TCP_QUEUE_OOSEQ.
 #[cfg(not(tcp_queue_ooseq))]
-fn fill_gap(_rod: &mut Rod<'_>, segment: &mut Incoming) -> (SeqNum, AckWish) {
-    (segment.end(), AckWish::Delayed)
+fn fill_gap(_pcb: Pcb<'_>, _segment: &mut Incoming, end: SeqNum) -> SeqNum {
+    end
 }
 
 /// Removes what a segment covers that ends at `end`: all of it if that has a FIN, which nothing can be behind. Says whether one is
@@ -153,26 +150,25 @@ fn remove_covered(queue: &mut crate::pcb::Cursor<'_>, end: SeqNum, mut fin: bool
 
 /// Nothing is kept without TCP_QUEUE_OOSEQ.
 #[cfg(not(tcp_queue_ooseq))]
-fn out_of_order(_rod: &mut Rod<'_>, _segment: Incoming) {}
+fn out_of_order(_pcb: Pcb<'_>, _segment: &mut Incoming) {}
 
 #[cfg(tcp_queue_ooseq)]
 #[cold]
 #[inline(never)]
-fn out_of_order(rod: &mut Rod<'_>, segment: Incoming) {
-    let seq = segment.seq;
-    queue_segment(rod, segment);
+fn out_of_order(pcb: Pcb<'_>, segment: &mut Incoming) {
+    let mut rod = own(pcb);
+    queue_segment(&mut rod, segment);
     // RFC 2018 4: the block of the latest segment comes first, of a duplicate too.
     #[cfg(lwip_tcp_sack_out)]
-    sack::on_queued(rod, seq);
-    let _ = seq;
+    sack::on_queued(&mut rod, segment.seq);
     #[cfg(ooseq_limit)]
-    apply_limits(rod);
+    apply_limits(&mut rod);
 }
 
 /// Puts a segment into the queue, which stays sorted and free of overlaps, unless it brings nothing new, or there is no
 /// memory to keep it.
 #[cfg(tcp_queue_ooseq)]
-fn queue_segment(rod: &mut Rod<'_>, mut segment: Incoming) {
+fn queue_segment(rod: &mut Rod<'_>, segment: &mut Incoming) {
     let (seq, end) = (segment.seq, segment.end());
     #[cfg(sack_recovery)]
     let pcb = **rod;
@@ -180,27 +176,22 @@ fn queue_segment(rod: &mut Rod<'_>, mut segment: Incoming) {
     while queue.current().is_some_and(|queued| queued.received_seq().lt(seq)) {
         queue.advance();
     }
-    let covers = |queued: crate::pcb::Seg<'_>| queued.received_seq() + queued.seq_len();
-    if let Some(previous) = queue.previous() {
-        if previous.flags().has(Flags::FIN) || end.le(covers(previous)) {
-            #[cfg(sack_recovery)]
-            sack::report_duplicate(pcb, seq, end);
-            return;
-        }
-    }
-    if queue.current().is_some_and(|queued| queued.received_seq() == seq && end.le(covers(queued))) {
+    let covers = |queued: crate::pcb::Seg<'_>| end.le(queued.received_seq() + queued.seq_len());
+    let known = queue.previous().is_some_and(|previous| previous.flags().has(Flags::FIN) || covers(previous))
+        || queue.current().is_some_and(|queued| queued.received_seq() == seq && covers(queued));
+    if known {
         #[cfg(sack_recovery)]
         sack::report_duplicate(pcb, seq, end);
         return;
     }
     segment.data.set_seq(seq);
-    let (data_end, fin) = (seq + u32::from(segment.data.tot_len()), segment.fin);
-    let Some(new) = SegBox::received(segment.data) else { return };
-    if let Some(previous) = queue.previous().filter(|previous| seq.lt(previous.received_end())) {
-        previous.truncate((seq - previous.received_seq()) as u16);
+    let data_end = seq + u32::from(segment.data.tot_len());
+    let Some(new) = SegBox::received(&segment.data) else { return };
+    if let Some(previous) = queue.previous() {
+        previous.truncate(seq - previous.received_seq());
     }
-    let (fin, end) = remove_covered(&mut queue, data_end, fin);
-    new.seg().truncate((end - seq) as u16);
+    let (fin, end) = remove_covered(&mut queue, data_end, segment.fin);
+    new.seg().truncate(end - seq);
     let flags = new.seg().flags().without(Flags::FIN);
     new.seg().set_flags(if fin { flags | Flags::FIN } else { flags });
     queue.insert(new);
