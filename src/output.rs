@@ -129,15 +129,13 @@ pub(crate) fn output(core: &mut Core, id: PcbId) -> Result {
 }
 
 fn send_what_may_be_sent(core: &mut Core, id: PcbId) -> Result {
-    let pcb = core.get(id).ok_or(Error::CONN)?;
+    let mut pcb = core.get(id).ok_or(Error::CONN)?;
     // Until tcp_input is done with a segment its connection waits: then there is one answer to all of it.
     if core::ptr::eq(core.input_pcb(), id.as_ptr()) {
         return Ok(());
     }
-    let mut sent = false;
-    #[cfg(path_mtu)]
-    crate::segmentation::fit_front(pcb);
-    if let Some(front) = rod::front(pcb) {
+    let mut allowed = false;
+    if !pcb.unsent_is_empty() {
         let netif = route(pcb).ok_or(Error::RTE)?;
         choose_local_ip(pcb, netif)?;
         #[cfg(sack_recovery)]
@@ -146,28 +144,58 @@ fn send_what_may_be_sent(core: &mut Core, id: PcbId) -> Result {
             congestion_control::on_restart(pcb, idle);
         }
         let window = flow_control::usable_window(pcb);
-        if may_go(pcb, &front, window) {
-            flow_control::on_unblocked(pcb);
-            send_queued(core, id, netif, window)?;
-            sent = true;
-        } else if is_window_full(pcb, window) && pcb.unacked_is_empty() {
-            block(pcb);
+        // Every round takes a segment off the queue, to which a driver that loops packets back at once may add some.
+        while let Some(mut seg) = take_if_allowed(pcb, window, &mut allowed) {
+            let mut result = Ok(());
+            // What the driver still holds from the last time is on its way and must not be changed.
+            if !seg.seg().is_busy() {
+                let route = prepare(pcb, &mut seg, netif);
+                result = core.ip_output(&seg.pbuf(), &route);
+            }
+            pcb = core.get(id).ok_or(Error::CONN)?;
+            if result.is_err() {
+                rod::back_to_unsent(pcb, seg);
+                rod::set_memory_error(pcb, true);
+                return result;
+            }
+            #[cfg(pacing)]
+            congestion_control::pacing::on_sent(pcb, seg.seg().seq_len());
+            rod::on_segment_sent(pcb, seg);
         }
     }
-    let pcb = core.get(id).ok_or(Error::CONN)?;
     #[cfg(sack_recovery)]
     if pcb.unsent_is_empty() && pcb.pipe().saturating_add(pcb.mss().into()) <= pcb.cwnd().into() {
         congestion_control::on_app_limited(pcb);
     }
     #[cfg(rack)]
-    if sent {
+    if allowed {
         rod::on_output(pcb);
     }
     let ack_due = pcb.has(Bit::ACK_NOW);
-    if sent || !ack_due {
+    if allowed || !ack_due {
         rod::set_memory_error(pcb, false);
     }
     if ack_due { send_empty_ack(core, id) } else { Ok(()) }
+}
+
+/// Takes the segment that comes next, if it may be sent. `allowed`: the windows let it go, if nothing else holds it back.
+fn take_if_allowed(pcb: Pcb<'_>, window: crate::ffi::Wnd, allowed: &mut bool) -> Option<SegBox> {
+    #[cfg(path_mtu)]
+    crate::segmentation::fit_front(pcb);
+    let front = rod::front(pcb)?;
+    if !may_go(pcb, &front, window) {
+        if is_window_full(pcb, window) && pcb.unacked_is_empty() {
+            block(pcb);
+        }
+        return None;
+    }
+    flow_control::on_unblocked(pcb);
+    *allowed = true;
+    #[cfg(pacing)]
+    if pcb.extra() == 0 && !congestion_control::pacing::may_send(pcb) {
+        return None;
+    }
+    if may_send(pcb, &front) { rod::take_front(pcb) } else { None }
 }
 
 /// The window has no room for what waits, and nothing is in flight that would bring a window update.
@@ -217,50 +245,6 @@ fn choose_local_ip(pcb: Pcb<'_>, netif: Netif) -> Result {
     Ok(())
 }
 
-/// Sends segments from the front of the queue as long as they may be sent, and files them as unacknowledged. One that the
-/// interface does not take stays where it was.
-fn send_queued(core: &mut Core, id: PcbId, netif: Netif, window: crate::ffi::Wnd) -> Result {
-    // Every round takes a segment off the queue. A driver that loops packets back at once may add some: hence the bound.
-    for _ in 0..u32::from(u16::MAX) {
-        let pcb = core.get(id).ok_or(Error::CONN)?;
-        #[cfg(path_mtu)]
-        crate::segmentation::fit_front(pcb);
-        if !rod::front(pcb).is_some_and(|front| may_go(pcb, &front, window) && may_send(pcb, &front)) {
-            break;
-        }
-        #[cfg(pacing)]
-        if pcb.extra() == 0 && !congestion_control::pacing::may_send(pcb) {
-            break;
-        }
-        let Some(mut seg) = rod::take_front(pcb) else { break };
-        if pcb.state() != State::SynSent {
-            seg.seg().add_flags(Flags::ACK);
-        }
-        let mut sent = Ok(());
-        // What the driver still holds from the last time is on its way and must not be changed.
-        if !seg.seg().is_busy() {
-            finish_header(pcb, &mut seg, netif);
-            tcp_stat!(xmit);
-            #[cfg(ecn)]
-            let markable = seg.seg().len() > 0 && seg.seg().seq().ge(pcb.snd_nxt());
-            let route = Route::of(pcb, netif);
-            #[cfg(ecn)]
-            let route = route.markable(congestion_control::ecn::may_be_marked(pcb, markable));
-            sent = core.ip_output(&seg.pbuf(), &route);
-        }
-        let pcb = core.get(id).ok_or(Error::CONN)?;
-        if sent.is_err() {
-            rod::back_to_unsent(pcb, seg);
-            rod::set_memory_error(pcb, true);
-            return sent;
-        }
-        #[cfg(pacing)]
-        congestion_control::pacing::on_sent(pcb, seg.seg().seq_len());
-        rod::on_segment_sent(pcb, seg);
-    }
-    Ok(())
-}
-
 /// The Nagle algorithm (RFC 9293 3.7.4): while data are in flight, only full segments; unless it is off, the queue is
 /// full, recovery is under way, or the connection is being closed.
 fn may_send(pcb: Pcb<'_>, front: &rod::Front) -> bool {
@@ -286,15 +270,18 @@ fn is_probe(pcb: Pcb<'_>) -> bool {
     }
 }
 
-/// Fills in what a queued segment gets when it is sent: acknowledgment, window, options, checksum.
-fn finish_header(pcb: Pcb<'_>, seg: &mut SegBox, netif: Netif) {
+/// Fills in what a queued segment gets when it is sent: acknowledgment, window, options, checksum. Which way it takes.
+fn prepare(pcb: Pcb<'_>, seg: &mut SegBox, netif: Netif) -> Route {
+    if pcb.state() != State::SynSent {
+        seg.seg().add_flags(Flags::ACK);
+    }
     let again = seg.rewind();
     if !again {
         mib2_stat!(tcpoutsegs);
     }
     let syn = seg.seg().options() & OptionSet::WND_SCALE != 0;
-    seg.set_ack_and_window(pcb.rcv_nxt(), flow_control::window_field(pcb, syn));
     flow_control::on_window_sent(pcb);
+    seg.set_ack_and_window(pcb.rcv_nxt(), flow_control::window_field(pcb, syn));
     rod::on_ack_built(pcb);
     rod::on_timing(pcb, seg.seg().seq(), pcb.core().clock(), !again);
     debug(Event::SegmentSent, seg.seg().seq().raw(), seg.seg().end().raw());
@@ -331,6 +318,13 @@ fn finish_header(pcb: Pcb<'_>, seg: &mut SegBox, netif: Netif) {
             crate::ffi::report_checksum_mismatch(seg, whole);
         }
     }
+    tcp_stat!(xmit);
+    let route = Route::of(pcb, netif);
+    #[cfg(ecn)]
+    let markable = seg.seg().len() > 0 && seg.seg().seq().ge(pcb.snd_nxt());
+    #[cfg(ecn)]
+    let route = route.markable(congestion_control::ecn::may_be_marked(pcb, markable));
+    route
 }
 
 /// It has something that was not sent before.

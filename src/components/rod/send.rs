@@ -229,20 +229,13 @@ pub(crate) fn on_segment_sent(pcb: Pcb<'_>, seg: SegBox) {
         rod.clear(Bit::ACK_DELAY | Bit::ACK_NOW);
     }
     seg.seg().set_oversize_left(0);
-    let len = seg.seg().seq_len();
-    let end = seg.seg().seq() + len;
+    let end = seg.seg().end();
     #[cfg(sack_recovery)]
-    let next = pcb.snd_nxt();
+    super::recovery::on_sent(pcb, seg.seg(), pcb.snd_nxt());
     if pcb.snd_nxt().lt(end) {
         rod.set_snd_nxt(end);
     }
-    if len > 0 {
-        #[cfg(sack_recovery)]
-        super::recovery::on_sent(pcb, seg.seg(), next);
-        rod.unacked().insert(seg);
-    } else {
-        rod.set_snd_queuelen(pcb.snd_queuelen().saturating_sub(seg.seg().clen()));
-    }
+    rod.unacked().insert(seg);
     #[cfg(tcp_oversize)]
     if pcb.unsent_is_empty() {
         rod.set_unsent_oversize(0);
