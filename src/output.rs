@@ -95,6 +95,7 @@ impl OptionSet {
     }
 }
 
+#[cfg_attr(small, inline(never))]
 /// tcp_eff_send_mss_netif: `mss`, or what fits the path's largest packet if that is less (RFC 9293 3.7.1, MUST-16).
 pub(crate) fn effective_mss(mss: u16, netif: Option<Netif>, dst: Addr<'_>) -> u16 {
     #[cfg(tcp_calculate_eff_send_mss)]
