@@ -8,7 +8,7 @@ use crate::components::{flow_control, rod};
 use crate::ffi::callbacks::hooks;
 use crate::ffi::diagnostics::{Event, debug, mib2_stat, tcp_stat};
 use crate::ffi::ip::{self, Addr, Netif, Route};
-use crate::ffi::pbuf::{Layer, Pbuf};
+use crate::ffi::pbuf::Pbuf;
 use crate::ffi::{Error, Result, config};
 use crate::pcb::{Bit, Core, Pcb, PcbId, SegBox, State};
 use crate::wire::{Flags, HEADER_LEN, Header, MAX_OPTIONS_LEN, SeqNum, WordWriter, word};
@@ -392,23 +392,22 @@ fn build_special(pcb: Pcb<'_>, special: Special, seq: SeqNum) -> Option<Pbuf> {
     let blocks = if special == Special::Ack { blocks_of_ack(pcb, own_len) } else { 0 };
     let option_len = own_len + if blocks == 0 { 0 } else { 4 + 8 * u16::from(blocks) };
     let data_len = u16::from(special == Special::WindowProbe);
-    let mut p = Pbuf::alloc(Layer::Ip, HEADER_LEN + option_len + data_len)?;
+    let mut p = Pbuf::segment(option_len + data_len, || {
+        let flags = if special == Special::FinProbe { Flags::ACK | Flags::FIN } else { Flags::ACK };
+        #[cfg(ecn)]
+        let flags = flags | congestion_control::ecn::flags_to_send(pcb, false, false);
+        Header {
+            src: pcb.local_port(),
+            dst: pcb.remote_port(),
+            seq,
+            ack: pcb.rcv_nxt(),
+            len: HEADER_LEN + option_len,
+            flags,
+            wnd: flow_control::window_field(pcb, false),
+        }
+    })?;
     let (raw, raw_header) = (p.as_ptr(), p.payload());
-    let (place, rest) = p.first_mut().split_first_chunk_mut()?;
-    let (area, data) = rest.split_at_mut_checked(option_len.into())?;
-    let flags = if special == Special::FinProbe { Flags::ACK | Flags::FIN } else { Flags::ACK };
-    #[cfg(ecn)]
-    let flags = flags | congestion_control::ecn::flags_to_send(pcb, false, false);
-    let header = Header {
-        src: pcb.local_port(),
-        dst: pcb.remote_port(),
-        seq,
-        ack: pcb.rcv_nxt(),
-        len: HEADER_LEN + option_len,
-        flags,
-        wnd: flow_control::window_field(pcb, false),
-    };
-    header.emit(place);
+    let (area, data) = p.first_mut().get_mut(HEADER_LEN.into()..)?.split_at_mut_checked(option_len.into())?;
     if !data.is_empty() {
         rod::copy_front(pcb, data, 0);
     }
@@ -504,11 +503,11 @@ impl Reset {
         let hooked = cfg!(any(hook_tcp_out_tcpopt_length, hook_tcp_out_add_tcpopts));
         let pcb = if hooked { core.find(route.pcb()) } else { None };
         let option_len = OptionSet(0).len(pcb);
-        let header = Header { src, dst, seq, ack, len: HEADER_LEN + option_len, flags: Flags::RST | Flags::ACK, wnd };
-        let Some(mut p) = Pbuf::alloc(Layer::Ip, header.len) else { return };
+        let flags = Flags::RST | Flags::ACK;
+        let header = || Header { src, dst, seq, ack, len: HEADER_LEN + option_len, flags, wnd };
+        let Some(mut p) = Pbuf::segment(option_len, header) else { return };
         let (raw, raw_header) = (p.as_ptr(), p.payload());
-        let Some((place, area)) = p.first_mut().split_first_chunk_mut() else { return };
-        header.emit(place);
+        let Some(area) = p.first_mut().get_mut(HEADER_LEN.into()..) else { return };
         hooks::add_options(raw, raw_header.cast(), pcb, area);
         mib2_stat!(tcpoutrsts);
         debug(Event::ResetSent, seq.raw(), ack.raw());

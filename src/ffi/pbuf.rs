@@ -1,7 +1,7 @@
 //! lwIP's packet buffers.
 
 use super::bindings as c;
-use super::memory::{get, set};
+use super::memory::{get, set, store};
 use crate::wire::{HEADER_LEN, Header, MAX_OPTIONS_LEN};
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
@@ -67,6 +67,29 @@ impl Pbuf {
             }
         }
         Some(p)
+    }
+
+    /// A segment of our own making: a header and `rest` octets behind its fixed part.
+    pub(crate) fn segment(rest: u16, header: impl FnOnce() -> Header) -> Option<Self> {
+        let mut p = Self::alloc(Layer::Ip, HEADER_LEN + rest)?;
+        // SAFETY: (pbuf): so much room is there, and writing there does not change how much.
+        unsafe {
+            p.write_header(&header());
+            core::hint::assert_unchecked(p.len() == HEADER_LEN + rest);
+        }
+        Some(p)
+    }
+
+    /// Writes a header to where the payload starts.
+    ///
+    /// # Safety
+    /// It has room for that, and is as aligned as the payload of a new PBUF_RAM pbuf.
+    #[inline(always)]
+    pub(crate) unsafe fn write_header(&mut self, header: &Header) {
+        let place = self.payload().cast::<[u32; HEADER_LEN as usize / 4]>();
+        let [ports, seq, ack, last, end] = header.words();
+        // SAFETY: the caller's; a header is a whole number of words, so that what is in front of an aligned place is aligned, too.
+        unsafe { store(place, [ports.to_be(), seq.to_be(), ack.to_be(), last.to_be(), end]) };
     }
 
     /// A PBUF_ROM pbuf that refers to `len` octets of the application at `data`, which it keeps until they are

@@ -73,8 +73,8 @@ impl Seg<'_> {
 
     /// The first sequence number of a segment to be sent.
     pub(crate) fn seq(self) -> SeqNum {
-        // SAFETY: (queue): a header, which is packed.
-        SeqNum::new(u32::from_be(unsafe { (*self.header()).seqno }))
+        // SAFETY: (queue): a whole header, in memory that we allocated.
+        SeqNum::new(u32::from_be(unsafe { get!(self.header(), seqno) }))
     }
 
     /// The one after the last.
@@ -386,8 +386,8 @@ impl SegBox {
             crate::ffi::diagnostics::tcp_stat!(err);
             return None;
         }
-        // SAFETY: (pbuf): the room for the header is there now.
-        header.emit(unsafe { &mut *p.payload().cast() });
+        // SAFETY: (pbuf): the room for the header is there now, and what is behind it was aligned.
+        unsafe { p.write_header(header) };
         let seg = Self::allocate(p, |p| p.payload().cast(), len, options)?;
         #[cfg(tcp_checksum_on_copy)]
         if len > 0 {
@@ -437,18 +437,18 @@ impl SegBox {
     /// Acknowledgment number and window (not scaled any more) of this transmission; the checksum becomes zero.
     pub(crate) fn set_ack_and_window(&mut self, ack: SeqNum, window: u16) {
         let header = self.0.header();
-        // SAFETY: (queue)
+        // SAFETY: as in `seq`.
         unsafe {
-            (*header).ackno = ack.raw().to_be();
-            (*header).wnd = window.to_be();
-            (*header).chksum = 0;
+            set!(header, ackno, ack.raw().to_be());
+            set!(header, wnd, window.to_be());
+            set!(header, chksum, 0);
         }
     }
 
     /// The checksum, as it is computed (in memory order).
     pub(crate) fn set_checksum(&mut self, checksum: u16) {
-        // SAFETY: (queue)
-        unsafe { (*self.0.header()).chksum = checksum };
+        // SAFETY: as in `seq`.
+        unsafe { set!(self.0.header(), chksum, checksum) };
     }
 
     /// Octets of header and options.

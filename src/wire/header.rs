@@ -1,6 +1,6 @@
 //! The fixed part of the TCP header (RFC 9293 3.1).
 
-use super::{SeqNum, WordWriter};
+use super::SeqNum;
 use core::ops::BitOr;
 
 /// Octets of a header without options.
@@ -101,16 +101,13 @@ impl Header {
         }
     }
 
-    /// Writes a header, checksum and urgent pointer zero.
+    /// The words of a header, checksum and urgent pointer zero.
     #[inline(always)]
-    pub fn emit(&self, bytes: &mut [u8; HEADER_LEN as usize]) {
+    pub fn words(&self) -> [u32; HEADER_LEN as usize / 4] {
         let Self { src, dst, seq, ack, len, flags, wnd } = *self;
-        let mut writer = WordWriter::new(bytes);
-        writer.word(u32::from(src) << 16 | u32::from(dst));
-        writer.word(seq.raw());
-        writer.word(ack.raw());
-        writer.word(u32::from(len) << 26 | u32::from(flags.bits()) << 16 | u32::from(wnd));
-        writer.word(0);
+        let ports = u32::from(src) << 16 | u32::from(dst);
+        let last = u32::from(len) << 26 | u32::from(flags.bits()) << 16 | u32::from(wnd);
+        [ports, seq.raw(), ack.raw(), last, 0]
     }
 }
 
@@ -126,7 +123,9 @@ mod tests {
                 src, dst, seq: SeqNum::new(seq), ack: SeqNum::new(ack), len: words * 4, flags: Flags::from_bits(bits), wnd,
             };
             let mut bytes = [0xff; HEADER_LEN as usize];
-            header.emit(&mut bytes);
+            for (place, word) in bytes.chunks_exact_mut(4).zip(header.words()) {
+                place.copy_from_slice(&word.to_be_bytes());
+            }
             prop_assert_eq!(Header::parse(&bytes), header);
             prop_assert_eq!(&bytes[16..], &[0, 0, 0, 0]);
         }

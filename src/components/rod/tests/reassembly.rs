@@ -55,7 +55,9 @@ fn segment(first: SeqNum, start: u32, octets: &[u8], cuts: (u16, u16), fin: bool
     let mut data = data?;
     let flags = if fin { Flags::ACK | Flags::FIN } else { Flags::ACK };
     let header = Header { src: 1, dst: 2, seq: first + start, ack: SeqNum::new(0), len: HEADER_LEN, flags, wnd: 0 };
-    header.emit(data.first_mut().first_chunk_mut()?);
+    for (place, word) in data.first_mut().chunks_exact_mut(4).zip(header.words()) {
+        place.copy_from_slice(&word.to_be_bytes());
+    }
     let mut data = Arrival::new(data)?;
     data.trim_front(HEADER_LEN);
     Some(Incoming { seq: first + start, data, fin })
