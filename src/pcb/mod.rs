@@ -14,10 +14,10 @@
 //! * **(live)** a `Pcb` points to a PCB that `table` knows as allocated: it came from there, and it is forgotten there
 //!   before its memory goes back to lwIP's pool. The `entry` of a `Pcb` is that PCB's, and an entry stays in place for ever.
 //! * **(queue)** a segment is owned either by one `SegBox` or by one queue of one PCB, whose links are all valid and
-//!   end with null; its `tcphdr` points to a whole TCP header inside its first pbuf, as aligned as lwIP's memory is if the segment is
-//!   to be sent. Only reliable ordered delivery makes views of
-//!   queues, and where it has two of one PCB, which the borrow checker does not tell apart, no `Seg` of the one is held while
-//!   a segment is taken out by the other: this is for the reviewer of components::rod.
+//!   end with null; its `tcphdr` points to a whole TCP header inside its first pbuf, with its options and as aligned as
+//!   lwIP's memory is if the segment is to be sent. Only reliable ordered delivery makes views of queues, and where it has two of
+//!   one PCB, which the borrow checker does not tell apart, no `Seg` of the one is held while a segment is taken out by the other:
+//!   this is for the reviewer of components::rod.
 //! * **(room)** if the last segment in `unsent` is the end of the stream, then behind its payload, inside its last pbuf's memory,
 //!   are `unsent_oversize` octets. Whatever makes another segment that one, or cuts it, sets the field.
 
