@@ -189,6 +189,12 @@ pub const TABLE: &[Deviation] = &[
         explains: other_ssthresh,
     },
     Deviation {
+        id: "rfc3465-all-that-was-sent",
+        why: "after a timeout all that was ever sent counts as sent again, until it is acknowledged (RFC 3465 2.3, RFC 5681 3.1); \
+              after another one, in C only what was in flight between the two",
+        explains: other_rto_end,
+    },
+    Deviation {
         id: "rfc9293-default-mss",
         why: "a peer that names no MSS gets 1220 octets with IPv6 (RFC 9293 MUST-15); C sends 536",
         explains: no_mss_named,
@@ -586,7 +592,9 @@ fn ack_still_due(at: &Context) -> bool {
             .map(|line| line.replace("DELAY|", "").replace("NOW|", "").replace("DELAY", "").replace("NOW", ""))
             .collect()
     };
-    (refused(at.reference) || refused(at.subject)) && bare(at.reference) == bare(at.subject)
+    // In TIME-WAIT C sends nothing that it does not owe to the segment at hand.
+    let due = at.target().is_some_and(|(_, pcb)| pcb.state == "TIME_WAIT" && pcb.flag("NOW"));
+    (due || refused(at.reference) || refused(at.subject)) && bare(at.reference) == bare(at.subject)
 }
 
 fn keep_alive_with_data(at: &Context) -> bool {
@@ -613,10 +621,19 @@ fn timed_again(at: &Context) -> bool {
 }
 
 fn other_ssthresh(at: &Context) -> bool {
-    let bare = |lines: &[String]| {
-        let keys = ["ssthresh=", "cwnd=", "rttest=", "rtseq="];
-        without(lines, |_, word| keys.iter().any(|key| word.starts_with(key)))
-    };
+    only_differ_after_a_loss(at, &["ssthresh=", "cwnd=", "rttest=", "rtseq="])
+}
+
+fn other_rto_end(at: &Context) -> bool {
+    let ends = |lines: &[String]| crate::view::pcbs(lines).values().map(|pcb| pcb.num("rtoend")).sum::<i64>();
+    let timer = ["slow", "tmr"].iter().any(|t| at.step.starts_with(t));
+    timer
+        && ends(at.reference) < ends(at.subject)
+        && only_differ_after_a_loss(at, &["rtoend=", "ssthresh=", "cwnd=", "rttest=", "rtseq="])
+}
+
+fn only_differ_after_a_loss(at: &Context, keys: &[&str]) -> bool {
+    let bare = |lines: &[String]| without(lines, |_, word| keys.iter().any(|key| word.starts_with(key)));
     let lost =
         crate::view::pcbs(at.reference).values().any(|pcb| pcb.num("nrtx") > 0 || pcb.flag("RTO") || pcb.flag("INFR"));
     lost && bare(at.reference) == bare(at.subject)
