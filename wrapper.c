@@ -139,11 +139,6 @@ u8_t lwip_tcp_rust_is_of_many(const ip_addr_t *addr, const struct netif *netif)
   return ip_addr_isbroadcast(addr, netif) || ip_addr_ismulticast(addr);
 }
 
-u8_t lwip_tcp_rust_to_many(void)
-{
-  return lwip_tcp_rust_is_of_many(ip_current_dest_addr(), ip_current_netif());
-}
-
 #if CHECKSUM_GEN_TCP || CHECKSUM_CHECK_TCP
 u16_t lwip_tcp_rust_chksum(struct pbuf *p, const ip_addr_t *src, const ip_addr_t *dst)
 {

@@ -433,7 +433,6 @@ err_t lwip_tcp_rust_ip_output(struct pbuf *p, const ip_addr_t *src, const ip_add
 struct netif *lwip_tcp_rust_ip_route(const ip_addr_t *src, const ip_addr_t *dst);
 const ip_addr_t *lwip_tcp_rust_local_ip(struct netif *netif, const ip_addr_t *dst);
 u8_t lwip_tcp_rust_is_of_many(const ip_addr_t *addr, const struct netif *netif);
-u8_t lwip_tcp_rust_to_many(void);
 #if LWIP_TCP_RUST_ECN
 u8_t lwip_tcp_rust_tos(void);
 void lwip_tcp_rust_next_markable(u8_t markable);

@@ -18,11 +18,9 @@ use core::num::NonZeroU16;
 
 /// tcp_init.
 pub(crate) fn init(core: &Core) {
-    core.check_layouts();
     cm::draw_secret(core);
     #[cfg(fine_timers)]
     core.set_alarm(None);
-    core.set_ports_chosen(core.random());
 }
 
 /// The states in which a connection is given up before any that the application still uses.

@@ -102,8 +102,6 @@ struct Private {
     input_closed: bool,
     /// tcp_write failed for lack of memory on some connection since memory last came back.
     memory_wanted: bool,
-    /// lwIP has the struct layouts that this archive was built for: checked by tcp_init, without which nothing works.
-    fits_lwip: bool,
     /// A segment was freed since then.
     memory_returned: bool,
     /// When the alarm of all connections' deadlines rings, in milliseconds, if it is set.
@@ -125,7 +123,6 @@ static mut PRIVATE: Private = Private {
     timer_round: 0,
     input_closed: false,
     memory_wanted: false,
-    fits_lwip: false,
     memory_returned: false,
     #[cfg(fine_timers)]
     alarm: None,
@@ -169,8 +166,6 @@ variables! {
     input_closed, set_input_closed: bool = PRIVATE.input_closed;
     /// See [`Private::memory_wanted`].
     memory_wanted, set_memory_wanted: bool = PRIVATE.memory_wanted;
-    /// See [`Private::fits_lwip`].
-    fits_lwip, set_fits_lwip: bool = PRIVATE.fits_lwip;
     /// See [`Private::memory_returned`].
     memory_returned, set_memory_returned: bool = PRIVATE.memory_returned;
     /// See [`Private::ports_chosen`].
@@ -210,10 +205,10 @@ pub(crate) fn note_memory_returned() {
 }
 
 impl Core {
-    /// Compares the struct layouts of both sides; says so through LWIP_PLATFORM_DIAG if they differ.
-    pub(crate) fn check_layouts(&self) {
+    /// Compares the struct layouts of both sides; says so by an assertion, and through LWIP_PLATFORM_DIAG, if they differ.
+    pub(crate) fn fits_lwip(&self) -> bool {
         // SAFETY: a function of wrapper.c without preconditions.
-        self.set_fits_lwip(unsafe { super::bindings::lwip_tcp_rust_fits_lwip() != 0 });
+        unsafe { super::bindings::lwip_tcp_rust_fits_lwip() != 0 }
     }
 
     /// The clock of round-trip times and their timers: milliseconds with LWIP_TCP_RUST_FINE_TIMERS, in steps of the slow timer

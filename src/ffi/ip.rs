@@ -328,8 +328,8 @@ impl<'a> Packet<'a> {
 
     /// Broadcast or multicast.
     pub(crate) fn is_to_many(self) -> bool {
-        // SAFETY: (lock)
-        unsafe { c::lwip_tcp_rust_to_many() != 0 }
+        // SAFETY: (lock), (netif)
+        unsafe { c::lwip_tcp_rust_is_of_many(self.dst().as_ptr(), c::ip_data.current_netif) != 0 }
     }
 
     /// nd6_reachability_hint: the peer answers.

@@ -47,7 +47,7 @@ impl Core {
         while let Some(entry) = next {
             // SAFETY: (live): only living PCBs are in the index.
             let pcb = unsafe { self.handle_of(entry) };
-            if tuple.finds(pcb, &netif_index) {
+            if tuple.matches(pcb) && (pcb.netif_idx() == 0 || pcb.netif_idx() == netif_index()) {
                 found = next;
                 if pcb.state() != State::TimeWait {
                     break;

@@ -30,24 +30,26 @@ impl Core {
     }
 
     /// Takes a PCB off a list, if it is on it (TCP_RMV).
+    #[inline(never)]
     pub(crate) fn unregister(&self, list: List, pcb: Pcb<'_>) {
         index::remove(pcb);
-        let mut link = list.head();
-        // SAFETY: (lock); the head of a list.
-        let old = unsafe { *link };
-        // SAFETY: (live), (lock): `link` is the head of the list or the `next` of a PCB in it.
-        while let Some(other) = self.find(unsafe { load(link).cast_const() }) {
-            // SAFETY: (live): the address of a field.
-            let next = unsafe { &raw mut (*other.as_ptr()).next };
-            if other == pcb {
-                // SAFETY: as above.
-                unsafe {
+        // SAFETY: (listed), (lock): `link` is the head of the list or the `next` of a PCB in it.
+        unsafe {
+            let mut link = list.head();
+            let old = *link;
+            loop {
+                let other = load(link);
+                if other.is_null() {
+                    return;
+                }
+                let next = &raw mut (*other).next;
+                if other == pcb.as_ptr() {
                     store(link, load(next));
                     store(next, core::ptr::null_mut());
+                    return self.on_change(list, old);
                 }
-                return self.on_change(list, old);
+                link = next;
             }
-            link = next;
         }
     }
 
@@ -107,7 +109,7 @@ impl Core {
 
     /// Takes a listener off its list; false if there is none at this address.
     pub(super) fn unregister_listener(&self, listener: *const tcp_pcb_listen) -> bool {
-        // SAFETY: as in `unregister`: the list links living listeners only.
+        // SAFETY: as in `unregister`.
         unsafe {
             let mut link = List::Listen.head().cast::<*mut tcp_pcb_listen>();
             loop {

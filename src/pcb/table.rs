@@ -18,6 +18,7 @@ pub(super) const ENTRIES: usize = config::MEMP_NUM_TCP_PCB as usize;
 pub(super) const BUCKETS: usize = ENTRIES.next_power_of_two();
 
 /// Entries are numbered from 1; this is none of them.
+#[cfg(any(indexed, fine_timers, memp_mem_malloc))]
 pub(super) const NONE: u16 = 0;
 
 /// From an entry, or from where a chain begins, to the next entry of the chain.
@@ -27,8 +28,8 @@ pub(super) type Link = Option<NonNull<Entry>>;
 /// One entry.
 #[derive(Clone, Copy)]
 pub(super) struct Entry {
-    /// Odd while the PCB lives; changes with each use, so that a [`super::PcbId`] of an earlier use is recognised: the number
-    /// comes back after 2^31 uses, which no callback sees.
+    /// Which use this is, so that a [`super::PcbId`] of an earlier one is recognised: the number comes back after 2^32 uses, which
+    /// no callback sees.
     generation: u32,
     /// The next entry of the demultiplexing index's bucket that this PCB is in.
     #[cfg(indexed)]
@@ -42,7 +43,7 @@ pub(super) struct Entry {
     /// The next entry whose PCB's address has the same hash.
     #[cfg(memp_mem_malloc)]
     same_address: u16,
-    /// The PCB that this entry is of, or was last.
+    /// The PCB that this entry is of, while that lives; else null.
     pcb: *mut c::tcp_pcb,
     pub(super) beside: Beside,
 }
@@ -66,11 +67,17 @@ impl Entry {
 static mut TABLE: [Entry; ENTRIES] = [Entry::NEW; ENTRIES];
 
 /// The entry of a number; no reference is made, since C may run between any two accesses.
+#[cfg(any(fine_timers, memp_mem_malloc))]
 #[inline]
 pub(super) fn entry(number: u16) -> Option<NonNull<Entry>> {
-    let index = usize::from(number).wrapping_sub(1);
+    at(usize::from(number).wrapping_sub(1))
+}
+
+/// The entry at a place in the table, counted from 0.
+#[inline]
+fn at(place: usize) -> Option<NonNull<Entry>> {
     // SAFETY: in bounds, and the table is not at null.
-    (index < ENTRIES).then(|| unsafe { NonNull::new_unchecked((&raw mut TABLE).cast::<Entry>().add(index)) })
+    (place < ENTRIES).then(|| unsafe { NonNull::new_unchecked((&raw mut TABLE).cast::<Entry>().add(place)) })
 }
 
 /// The number of an entry.
@@ -83,68 +90,55 @@ pub(super) fn number(entry: NonNull<Entry>) -> u16 {
 /// The entry of the PCB that lives at `ptr`.
 #[inline]
 pub(super) fn entry_at(ptr: *const c::tcp_pcb) -> Option<NonNull<Entry>> {
-    entry(number_of(ptr)).filter(|entry| generation(*entry) & 1 != 0)
+    entry_for(ptr).filter(|entry| core::ptr::eq(pcb_of_entry(*entry), ptr))
 }
 
-/// Which use of the entry this is; odd if it is one.
+/// Which use of the entry this is.
 #[inline]
 pub(super) fn generation(entry: NonNull<Entry>) -> u32 {
     // SAFETY: an entry of the table, under (lock).
     unsafe { (*entry.as_ptr()).generation }
 }
 
-/// Where the PCB of an entry lies.
+/// Where the PCB of an entry lies; null if none lives there.
 #[inline]
 pub(super) fn pcb_of_entry(entry: NonNull<Entry>) -> *mut c::tcp_pcb {
     // SAFETY: an entry of the table, under (lock).
     unsafe { (*entry.as_ptr()).pcb }
 }
 
-/// With lwIP's pool: the PCB's place in it. `distance` is a multiple of the stride, and within the pool, exactly if its
-/// exact quotient (rotate out the stride's factor of two, multiply by the inverse of the odd rest) is below ENTRIES.
+/// The entry for a PCB at `ptr`. With lwIP's pool its place is that of the PCB. Where no PCB can lie it is any or none.
 #[cfg(not(memp_mem_malloc))]
 #[inline]
-pub(super) fn number_of(ptr: *const c::tcp_pcb) -> u16 {
+fn entry_for(ptr: *const c::tcp_pcb) -> Option<NonNull<Entry>> {
     const STRIDE: usize = config::PCB_POOL_STRIDE as usize;
-    const SHIFT: u32 = STRIDE.trailing_zeros();
-    const INVERSE: usize = inverse(STRIDE >> SHIFT);
-    let distance = ptr.addr().wrapping_sub(first());
-    let number = distance.rotate_right(SHIFT).wrapping_mul(INVERSE);
-    if number < ENTRIES { number as u16 + 1 } else { NONE }
+    // Division by multiplication, which is shorter where no processor divides: with what the product is too large for each entry,
+    // and for the octets before the first PCB that align it, it stays below the next number.
+    const RECIPROCAL: usize = (1usize << 16).div_ceil(STRIDE);
+    const ERROR: usize = ENTRIES * (RECIPROCAL * STRIDE - (1 << 16)) + RECIPROCAL * config::MEM_ALIGNMENT as usize;
+    let distance = ptr.addr().wrapping_sub(pool());
+    at(if ERROR < 1 << 16 { distance.wrapping_mul(RECIPROCAL) >> 16 } else { distance / STRIDE })
 }
 
-/// Where the PCB of a number lies: [`number_of`] backwards.
+/// Where a PCB lies in the pool: [`entry_for`] backwards, by the place.
 #[cfg(all(test, not(memp_mem_malloc)))]
-pub(super) fn pcb_of(number: u16) -> *const c::tcp_pcb {
-    let distance = usize::from(number).wrapping_sub(1) * config::PCB_POOL_STRIDE as usize;
-    (&raw const c::memp_memory_TCP_PCB_base).cast::<c::tcp_pcb>().with_addr(first() + distance)
+pub(super) fn pcb_at(place: usize) -> *const c::tcp_pcb {
+    let distance = place * config::PCB_POOL_STRIDE as usize;
+    let first = pool().next_multiple_of(config::MEM_ALIGNMENT as usize);
+    (&raw const c::memp_memory_TCP_PCB_base).cast::<c::tcp_pcb>().with_addr(first + distance)
 }
 
-/// Where the first PCB of the pool lies.
+/// Where the pool of PCBs begins: the first lies there, or at the next aligned address.
 #[cfg(not(memp_mem_malloc))]
 #[inline]
-fn first() -> usize {
-    const ALIGNMENT: usize = config::MEM_ALIGNMENT as usize;
-    let base = (&raw const c::memp_memory_TCP_PCB_base).addr();
-    (base.wrapping_add(ALIGNMENT - 1) & !(ALIGNMENT - 1)) + config::PCB_POOL_OFFSET as usize
-}
-
-/// The inverse of an odd number modulo 2^n, by Newton's iteration: each round doubles the bits that are right.
-#[cfg(not(memp_mem_malloc))]
-const fn inverse(odd: usize) -> usize {
-    let mut inverse = odd;
-    let mut round = 0;
-    while round < 6 {
-        inverse = inverse.wrapping_mul(2usize.wrapping_sub(odd.wrapping_mul(inverse)));
-        round += 1;
-    }
-    inverse
+fn pool() -> usize {
+    (&raw const c::memp_memory_TCP_PCB_base).addr() + config::PCB_POOL_OFFSET as usize
 }
 
 #[cfg(memp_mem_malloc)]
-pub(super) use by_address::number_of;
+use by_address::entry_for;
 #[cfg(all(test, memp_mem_malloc))]
-pub(super) use by_address::pcb_of;
+pub(super) use by_address::pcb_at;
 
 /// With MEMP_MEM_MALLOC PCBs lie anywhere in the heap: entries are chained by a hash of the address.
 #[cfg(memp_mem_malloc)]
@@ -178,14 +172,14 @@ mod by_address {
         link
     }
 
-    pub(in crate::pcb) fn number_of(ptr: *const c::tcp_pcb) -> u16 {
+    pub(super) fn entry_for(ptr: *const c::tcp_pcb) -> Option<NonNull<Entry>> {
         // SAFETY: as in `link_to`.
-        unsafe { *link_to(ptr) }
+        entry(unsafe { *link_to(ptr) })
     }
 
     #[cfg(test)]
-    pub(in crate::pcb) fn pcb_of(number: u16) -> *const c::tcp_pcb {
-        entry(number).map_or(core::ptr::null(), |entry| super::pcb_of_entry(entry).cast_const())
+    pub(in crate::pcb) fn pcb_at(place: usize) -> *const c::tcp_pcb {
+        super::at(place).map_or(core::ptr::null(), |entry| super::pcb_of_entry(entry).cast_const())
     }
 
     pub(super) fn has_room() -> bool {
@@ -194,11 +188,12 @@ mod by_address {
     }
 
     /// A free entry, filed under the address.
-    pub(super) fn insert(ptr: *const c::tcp_pcb) -> u16 {
+    pub(super) fn insert(ptr: *const c::tcp_pcb) -> Option<NonNull<Entry>> {
         // SAFETY: as in `link_to`.
         unsafe {
             let number = if FREE != NONE { FREE } else { USED + 1 };
-            let Some(entry) = entry(number).map(NonNull::<Entry>::as_ptr) else { return NONE };
+            let found = entry(number)?;
+            let entry = found.as_ptr();
             if FREE != NONE {
                 FREE = (*entry).same_address;
             } else {
@@ -207,7 +202,7 @@ mod by_address {
             let head = head(ptr);
             (*entry).same_address = *head;
             *head = number;
-            number
+            Some(found)
         }
     }
 
@@ -219,7 +214,6 @@ mod by_address {
             if let Some(entry) = entry(number).map(NonNull::as_ptr) {
                 *link = (*entry).same_address;
                 (*entry).same_address = FREE;
-                (*entry).pcb = core::ptr::null_mut();
                 FREE = number;
             }
         }
@@ -240,10 +234,10 @@ impl Core {
         let memory = unsafe { c::lwip_tcp_rust_memp_zalloc(c::memp_t_MEMP_TCP_PCB, size_of::<c::tcp_pcb>() as u16) };
         let ptr = NonNull::new(memory.cast::<c::tcp_pcb>())?;
         #[cfg(memp_mem_malloc)]
-        let number = by_address::insert(ptr.as_ptr());
+        let entry = by_address::insert(ptr.as_ptr());
         #[cfg(not(memp_mem_malloc))]
-        let number = number_of(ptr.as_ptr());
-        let Some(entry) = entry(number) else {
+        let entry = entry_for(ptr.as_ptr());
+        let Some(entry) = entry.filter(|entry| pcb_of_entry(*entry).is_null()) else {
             // SAFETY: just allocated. The pool is not the one that the header describes: rather no PCB than a wild one.
             unsafe { c::memp_free(c::memp_t_MEMP_TCP_PCB, memory) };
             return None;
@@ -252,7 +246,6 @@ impl Core {
         unsafe {
             let entry = entry.as_ptr();
             (*entry).pcb = ptr.as_ptr();
-            (*entry).generation = (*entry).generation.wrapping_add(1);
             // All zero is what `Beside::NEW` is: integers, null pointers, and enums of which the first variant, 0, says nothing.
             c::lwip_tcp_rust_memzero((&raw mut (*entry).beside).cast(), size_of::<Beside>() as u16);
         }
@@ -285,9 +278,10 @@ impl Core {
         let entry = pcb.entry.as_ptr();
         // SAFETY: (live): its entry and memory; from here on it does not live. No handle remains: `&mut self`.
         unsafe {
-            (*entry).generation = (*entry).generation.wrapping_add(1);
             #[cfg(memp_mem_malloc)]
             by_address::remove(ptr);
+            (*entry).generation = (*entry).generation.wrapping_add(1);
+            (*entry).pcb = core::ptr::null_mut();
             c::memp_free(c::memp_t_MEMP_TCP_PCB, ptr.cast());
         }
     }

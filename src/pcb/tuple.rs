@@ -30,10 +30,4 @@ impl<'c> Tuple<'c> {
             && pcb.remote_ip().eq(self.remote)
             && pcb.local_ip().eq(self.local)
     }
-
-    /// A segment with this tuple is for the PCB, if received on the interface of this index, which is only asked for if the PCB is
-    /// bound to an interface.
-    pub(super) fn finds(&self, pcb: Pcb<'_>, netif_index: impl Fn() -> u8) -> bool {
-        self.matches(pcb) && (pcb.netif_idx() == 0 || pcb.netif_idx() == netif_index())
-    }
 }

@@ -11,11 +11,11 @@ function part(title, c, rust) {
 BEGIN {
 	here = "^<?lwip_tcp_rust::"
 	# What C does not do at all comes first: its functions also lie in the folders of the parts below.
-	part("Initial sequence numbers by SipHash (RFC 6528); C counts up", "tcp_next_iss|iss(\\.[0-9]+)?", "::isn::|initial_sequence_number")
+	part("Initial sequence numbers by SipHash (RFC 6528); C counts up", "tcp_next_iss|iss(\\.[0-9]+)?", "::isn::|initial_sequence_number|^tcp_init$")
 	part("Index over the 4-tuple (C walks its list)", "", "::pcb::index::|::pcb::Core>::find_listener$")
 	part("Whether a pointer is a PCB, and which, before it is used", "", "::ffi::exports::|::Pcb>::following_id|::Core>::(find|get|first)$")
 	part("A writer that got ERR_MEM is woken", "", "wake_writers")
-	part("Struct layouts are compared at tcp_init", "", "fits_lwip|^tcp_init$|^constants$")
+	part("Struct layouts are compared by tcp_new", "", "fits_lwip")
 	part("Bodies of lwIP's macros (wrapper.c)", "", "^lwip_tcp_rust_")
 	part("A segment comes in", "tcp_(input|receive|process|listen_input|timewait_input|parseopt|get_next_optbyte|oos_insert_segment)|" \
 		"tcp_(free_acked_segments|input_delayed_close|process_refused_data|free_ooseq|update_rcv_ann_wnd|recved|recv_null)|" \
@@ -34,7 +34,7 @@ BEGIN {
 	part("Lists, queues, and giving back", "tcp_(pcb_remove|pcb_purge|seg_free|segs_free|free|pcb_lists)", \
 		here "(pcb|components::rod)(::|>)|^<?lwip_tcp_rust::ffi::")
 	part("Opening, listening, closing, options of a connection", "tcp_.*", "^tcp_|" here "(api|components::connection_management|components)::")
-	part("Pieces shared by several (LLVM's outliner), and of the C library", "", "OUTLINED_FUNCTION|^strlen$")
+	part("Constants, and pieces shared by several (LLVM's outliner) or of the C library", "", "^constants$|OUTLINED_FUNCTION|^strlen$")
 	part("Else", ".*", ".*")
 }
 

@@ -1,6 +1,6 @@
 //! Handles and the table of PCBs.
 
-use super::super::table::{ENTRIES, entry_at, number_of, pcb_of};
+use super::super::table::{ENTRIES, entry_at, pcb_at};
 use super::bench;
 use crate::ffi::bindings::tcp_pcb;
 use crate::pcb::{PcbId, State};
@@ -72,20 +72,22 @@ proptest! {
     }
 }
 
-/// Number and address are each other's inverse; the octets in between have none.
+/// Place and address are each other's inverse; at the octets in between there is none.
 #[test]
 fn every_octet_of_the_pool_but_a_pcbs_first_is_no_pcb() {
     let bench = bench();
     let ptrs: Vec<*mut tcp_pcb> = core::iter::from_fn(|| bench.core.allocate().map(|pcb| pcb.as_ptr())).collect();
+    let mut places: Vec<*const tcp_pcb> = (0..ENTRIES).map(pcb_at).collect();
     for ptr in ptrs {
-        let number = number_of(ptr);
-        assert!((1..=ENTRIES as u16).contains(&number));
-        assert_eq!(pcb_of(number), ptr.cast_const());
+        assert!(entry_at(ptr).is_some());
+        let place = places.iter().position(|other| core::ptr::eq(*other, ptr)).expect("each has one");
+        places.swap_remove(place);
         for inside in 1..size_of::<tcp_pcb>() {
-            assert_eq!(number_of(ptr.wrapping_byte_add(inside)), 0);
+            assert!(entry_at(ptr.wrapping_byte_add(inside)).is_none());
         }
     }
-    assert_eq!(number_of(core::ptr::null()), 0);
+    assert!(places.is_empty());
+    assert!(bench.core.find(core::ptr::null()).is_none());
 }
 
 /// A name that an application's callback keeps is dead for good, however often the callback opens and closes: also when a
