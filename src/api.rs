@@ -6,8 +6,6 @@ use crate::components::{congestion_control as cc, connection_management as cm, f
 use crate::ffi::callbacks::{AcceptCallback, Delivery};
 use crate::ffi::diagnostics::{forgive_pool_errors, mib2_stat};
 use crate::ffi::ip::{Addr, Netif};
-#[cfg(lwip_callback_api)]
-use crate::ffi::pbuf::Pbuf;
 use crate::ffi::{Error, Result, bindings as c, config};
 use crate::output::{effective_mss, output, reset_peer, route};
 use crate::pcb::{Accept, Bit, Core, List, Listener, NewListener, Pcb, PcbId, State, Tuple};
@@ -108,20 +106,15 @@ fn may_reuse(options: u8) -> bool {
 /// no obstacle, nor is TIME-WAIT to `reuse`.
 #[inline(never)]
 fn is_port_taken(core: &Core, port: u16, local: Option<Addr<'_>>, reuse: bool) -> bool {
-    let in_the_way = |other: Addr<'_>, options: u8| {
-        local.is_none_or(|local| {
-            !(reuse && may_reuse(options))
-                && other.same_version(local)
-                && (other.is_any() || local.is_any() || other.eq(local))
-        })
-    };
-    core.find_listener_by(|other| other.local_port() == port && in_the_way(other.local_ip(), other.so_options()))
-        .is_some()
-        || core
-            .find_in_any(if reuse { List::OPEN } else { List::PCBS }, |other| {
-                other.local_port() == port && in_the_way(other.local_ip(), other.so_options())
+    core.has_endpoint(if reuse { List::OPEN } else { List::ALL }, |other| {
+        other.local_port() == port
+            && local.is_none_or(|local| {
+                let its = other.local_ip();
+                !(reuse && may_reuse(other.so_options()))
+                    && its.same_version(local)
+                    && (its.is_any() || local.is_any() || its.eq(local))
             })
-            .is_some()
+    })
 }
 
 /// A port of the ephemeral range that no PCB has (RFC 6056 3.3.1: a random one, or the next free one behind it).
@@ -225,7 +218,7 @@ pub(crate) fn listen(core: &mut Core, id: PcbId, accept: Accept) -> Result<*mut 
     // The listener has taken the external arguments over: they are not to be destroyed with the PCB.
     #[cfg(lwip_tcp_pcb_ext_args)]
     for arg in 0..config::LWIP_TCP_PCB_NUM_EXT_ARGS as u8 {
-        cm::settings::ext_arg(pcb, arg, |arg| arg.callbacks = core::ptr::null());
+        cm::endpoint_settings::ext_arg(pcb.endpoint(), arg, |arg| arg.callbacks = core::ptr::null());
     }
     core.free(id);
     Ok(listener.cast())
@@ -271,28 +264,20 @@ pub(crate) fn recved(core: &mut Core, id: PcbId, len: u16) {
     }
 }
 
-/// tcp_recv_null: what happens to data when the application has no recv callback.
-#[cfg(lwip_callback_api)]
-pub(crate) fn recv_null(core: &mut Core, id: PcbId, data: Option<Pbuf>) {
-    if let Some(data) = data {
-        recved(core, id, data.tot_len());
-    }
-}
-
 /// tcp_close: the application is done with the PCB.
 pub(crate) fn close(core: &mut Core, id: PcbId) -> Result {
     let pcb = core.get(id).ok_or(Error::ARG)?;
     cm::on_rx_closed(pcb);
-    match pcb.state() {
-        State::Closed => finish(core, id, false, None),
-        State::SynSent => {
-            finish(core, id, false, None);
+    let state = pcb.state();
+    if matches!(state, State::Closed | State::SynSent) {
+        finish(core, id, false, None);
+        if state == State::SynSent {
             mib2_stat!(tcpattemptfails);
         }
-        State::Established | State::CloseWait if has_unread_data(pcb) => reset_and_close(core, id),
-        _ => {
-            send_fin(core, id);
-        }
+    } else if matches!(state, State::Established | State::CloseWait) && has_unread_data(pcb) {
+        reset_and_close(core, id);
+    } else {
+        send_fin(core, id);
     }
     Ok(())
 }
@@ -434,21 +419,21 @@ pub(crate) fn process_refused_data(core: &mut Core, id: PcbId) -> Result {
         match core.call_recv(id, data) {
             Delivery::Taken => {}
             Delivery::Aborted => return Err(Error::ABRT),
-            Delivery::Refused(data) => {
-                let Some(pcb) = core.get(id) else { return Err(Error::ABRT) };
-                rod::put_refused_data(pcb, data);
-                return Err(Error::INPROGRESS);
-            }
+            Delivery::Refused => return Err(Error::INPROGRESS),
         }
-        if fin && !more {
-            let Some(pcb) = core.get(id) else { return Err(Error::ABRT) };
-            flow_control::on_fin_delivered(pcb);
-            if core.call_closed(id) == Err(Error::ABRT) {
-                return Err(Error::ABRT);
-            }
+        if fin && !more && !deliver_fin(core, id) {
+            return Err(Error::ABRT);
         }
     }
     Ok(())
+}
+
+/// The application hears that the peer has closed. False if the PCB is gone.
+#[cfg_attr(small, inline(never))]
+pub(crate) fn deliver_fin(core: &mut Core, id: PcbId) -> bool {
+    let Some(pcb) = core.get(id) else { return false };
+    flow_control::on_fin_delivered(pcb);
+    core.call_closed(id) != Err(Error::ABRT)
 }
 
 /// tcp_rexmit_rto: everything in flight is sent again.
@@ -484,9 +469,7 @@ pub(crate) fn address_changed(core: &mut Core, old: Addr<'_>, new: Option<Addr<'
         return;
     }
     for list in &[List::Active, List::Bound] {
-        loop {
-            let bound = core.find_in(*list, |pcb| is_bound_to(pcb.local_ip(), old)).map(Pcb::id);
-            let Some(id) = bound else { break };
+        while let Some(id) = core.find_in(*list, |pcb| is_bound_to(pcb.local_ip(), old)).map(Pcb::id) {
             abandon(core, id, true);
         }
     }

@@ -52,8 +52,7 @@ pub(crate) fn visit(core: &mut Core, list: List, look_after: fn(Lent<'_>, PcbId)
 pub(crate) fn slow(core: &mut Core) {
     core.set_ticks(core.ticks().wrapping_add(1));
     visit(core, List::Active, |mut core, id| slow_visit(&mut core, id));
-    // 2MSL after the last segment TIME-WAIT is over (RFC 9293 3.6.1).
-    visit(core, List::TimeWait, |mut core, id| end_if_timed_out(&mut core, id));
+    visit(core, List::TimeWait, |mut core, id| silence(&mut core, id));
 }
 
 /// What becomes of a connection whose timers have expired.
@@ -69,13 +68,27 @@ fn slow_visit(core: &mut Core, id: PcbId) {
     if retransmission_timers(core, id) == Fate::Ends {
         return api::abandon(core, id, false);
     }
+    silence(core, id);
+    poll(core, id);
+}
+
+/// What comes of it that nothing was heard from the peer for some time. In TIME-WAIT that is its end, 2MSL after the last segment
+/// (RFC 9293 3.6.1).
+#[cfg_attr(small, inline(never))]
+fn silence(core: &mut Core, id: PcbId) {
     let Some(pcb) = core.get(id) else { return };
     let now = core.ticks();
     #[cfg(path_mtu)]
     cm::pmtu::on_tick(pcb, now);
+    if now.wrapping_sub(pcb.tmr()) >= rod::rto_in_ticks(pcb).wrapping_mul(config::TCP_OOSEQ_TIMEOUT) {
+        rod::free_ooseq(pcb);
+    }
+    if cm::state_timed_out(pcb, now) {
+        return api::abandon(core, id, false);
+    }
     match cm::keep_alive(pcb, now) {
         KeepAlive::Quiet => {}
-        KeepAlive::Dead => return api::abandon(core, id, true),
+        KeepAlive::Dead => api::abandon(core, id, true),
         KeepAlive::Probe => {
             if send_keep_alive(core, id).is_ok() {
                 if let Some(pcb) = core.get(id) {
@@ -83,21 +96,6 @@ fn slow_visit(core: &mut Core, id: PcbId) {
                 }
             }
         }
-    }
-    let Some(pcb) = core.get(id) else { return };
-    let silence = now.wrapping_sub(pcb.tmr());
-    if silence >= rod::rto_in_ticks(pcb).wrapping_mul(config::TCP_OOSEQ_TIMEOUT) {
-        rod::free_ooseq(pcb);
-    }
-    end_if_timed_out(core, id);
-    poll(core, id);
-}
-
-/// Gives a connection up that has been in its state for too long.
-#[cfg_attr(small, inline(never))]
-fn end_if_timed_out(core: &mut Core, id: PcbId) {
-    if core.get(id).is_some_and(|pcb| cm::state_timed_out(pcb, core.ticks())) {
-        api::abandon(core, id, false);
     }
 }
 

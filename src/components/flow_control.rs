@@ -18,9 +18,14 @@ fn own(pcb: Pcb<'_>) -> Fc<'_> {
     Own::new(pcb, Owner { _private: () })
 }
 
-/// Slow ticks between two zero-window probes, by how many were sent (RFC 9293 3.8.6.1: exponential, bounded). With
-/// LWIP_TCP_RUST_FINE_TIMERS only their number counts.
-const PERSIST_BACKOFF: [u8; 7] = [3, 6, 12, 24, 48, 96, 120];
+/// So often the time between two zero-window probes gets longer.
+const MOST_PERSIST_BACKOFF: u8 = 7;
+
+/// Slow ticks from one zero-window probe to the next, `backoff` being 1 and more (RFC 9293 3.8.6.1: exponential, bounded).
+#[cfg(any(not(fine_timers), test))]
+fn persist_interval(backoff: u8) -> u8 {
+    ((3u32 << backoff.min(MOST_PERSIST_BACKOFF)) / 2).min(120) as u8
+}
 
 /// The largest window that fits the header unscaled.
 fn wnd16(value: u32) -> u16 {
@@ -207,10 +212,7 @@ pub(crate) fn on_heard(pcb: Pcb<'_>) {
 /// A slow tick of a running persist timer: is it time for a probe?
 #[cfg(any(not(fine_timers), test))]
 pub(crate) fn on_persist_tick(pcb: Pcb<'_>) -> bool {
-    let due = usize::from(pcb.persist_backoff())
-        .checked_sub(1)
-        .and_then(|slot| PERSIST_BACKOFF.get(slot).copied())
-        .unwrap_or(u8::MAX);
+    let due = persist_interval(pcb.persist_backoff());
     if pcb.persist_cnt() < due {
         own(pcb).set_persist_cnt(pcb.persist_cnt() + 1);
     }
@@ -221,7 +223,7 @@ pub(crate) fn on_persist_tick(pcb: Pcb<'_>) -> bool {
 pub(crate) fn on_probed(pcb: Pcb<'_>) {
     let fc = own(pcb);
     fc.set_persist_cnt(0);
-    if usize::from(pcb.persist_backoff()) < PERSIST_BACKOFF.len() {
+    if pcb.persist_backoff() < MOST_PERSIST_BACKOFF {
         fc.set_persist_backoff(pcb.persist_backoff() + 1);
     }
 }

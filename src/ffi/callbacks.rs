@@ -6,6 +6,7 @@
 use super::bindings as c;
 use super::pbuf::Pbuf;
 use super::{Error, Result, from_err_t};
+use crate::components::rod;
 use crate::pcb::{Bit, Core, Pcb, PcbId};
 use core::ffi::c_void;
 use core::ptr::null_mut;
@@ -14,8 +15,8 @@ use core::ptr::null_mut;
 pub(crate) enum Delivery {
     /// The application has them.
     Taken,
-    /// It does not want them now: they are ours again.
-    Refused(Pbuf),
+    /// It does not want them now: the PCB keeps them for another try.
+    Refused,
     /// The connection is gone.
     Aborted,
 }
@@ -84,26 +85,24 @@ impl Core {
         let arg = pcb.callback_arg();
         let data = data.into_raw();
         #[cfg(lwip_callback_api)]
-        let result = match pcb.recv() {
-            // SAFETY: as in `call_sent`; the reference to the data goes over unless they are refused.
-            Some(function) => from_err_t(unsafe { function(arg, id.as_ptr(), data, 0) }),
-            None => {
-                // SAFETY: the reference that was given up above.
-                crate::api::recv_null(self, id, unsafe { Pbuf::from_raw(data) });
-                Ok(())
-            }
-        };
+        let function = pcb.recv().unwrap_or(super::default_recv());
+        #[cfg(lwip_callback_api)]
+        // SAFETY: as in `call_sent`; the reference to the data goes over unless they are refused.
+        let result = from_err_t(unsafe { function(arg, id.as_ptr(), data, 0) });
         #[cfg(lwip_event_api)]
         let result = self.event(arg, id.as_ptr(), c::lwip_event_LWIP_EVENT_RECV, data, 0, 0);
         match result {
             Ok(()) => Delivery::Taken,
-            // A PCB that is gone took its data along, whatever the callback returned: they may be freed already.
-            Err(error) if error == Error::ABRT || self.get(id).is_none() => Delivery::Aborted,
-            // SAFETY: refused data stay the core's, by lwIP's documentation of the recv callback.
-            Err(_) => match unsafe { Pbuf::from_raw(data) } {
-                Some(data) => Delivery::Refused(data),
-                None => Delivery::Taken,
-            },
+            Err(Error::ABRT) => Delivery::Aborted,
+            Err(_) => {
+                // A PCB that is gone took its data along, whatever the callback returned: they may be freed already.
+                let Some(pcb) = self.get(id) else { return Delivery::Aborted };
+                // SAFETY: refused data stay the core's, by lwIP's documentation of the recv callback.
+                if let Some(data) = unsafe { Pbuf::from_raw(data) } {
+                    rod::put_refused_data(pcb, data);
+                }
+                Delivery::Refused
+            }
         }
     }
 

@@ -14,8 +14,10 @@ use super::{Error, to_err_t};
 use crate::api;
 #[cfg(any(all(lwip_ipv4, lwip_ipv6), tcp_listen_backlog))]
 use crate::components::connection_management as cm;
-use crate::components::connection_management::{listener_settings, settings};
-use crate::pcb::{Accept, Core, Listener, Pcb, PcbId};
+#[cfg(lwip_callback_api)]
+use crate::components::connection_management::listener_settings;
+use crate::components::connection_management::{endpoint_settings, settings};
+use crate::pcb::{Accept, Core, Endpoint, Listener, Pcb, PcbId};
 use crate::segmentation::{self, WriteFlags};
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr::null_mut;
@@ -47,6 +49,16 @@ pub(super) fn target(core: &Core, pcb: *const c::tcp_pcb) -> Target<'_> {
     match core.find(pcb) {
         Some(pcb) => Target::Connection(pcb),
         None => listener(core, pcb).map_or(Target::Nothing, Target::Listener),
+    }
+}
+
+/// What a connection or listener at `pcb` has in common with others.
+#[cfg_attr(small, inline(never))]
+fn endpoint(core: &Core, pcb: *const c::tcp_pcb) -> Option<Endpoint<'_>> {
+    match target(core, pcb) {
+        Target::Connection(pcb) => Some(pcb.endpoint()),
+        Target::Listener(listener) => Some(*listener),
+        Target::Nothing => None,
     }
 }
 
@@ -117,10 +129,8 @@ extern "C" fn tcp_alloc(prio: u8) -> *mut c::tcp_pcb {
 /// that of its connections, too.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_arg(pcb: *mut c::tcp_pcb, arg: *mut c_void) {
-    match target(&enter(), pcb) {
-        Target::Connection(pcb) => settings::arg(pcb, arg),
-        Target::Listener(listener) => listener_settings::arg(listener, arg),
-        Target::Nothing => {}
+    if let Some(endpoint) = endpoint(&enter(), pcb) {
+        endpoint_settings::arg(endpoint, arg);
     }
 }
 
@@ -209,10 +219,8 @@ unsafe extern "C" fn tcp_bind(pcb: *mut c::tcp_pcb, addr: *const c::ip_addr_t, p
 unsafe extern "C" fn tcp_bind_netif(pcb: *mut c::tcp_pcb, netif: *const c::netif) {
     // SAFETY: null or a netif of the caller.
     let index = unsafe { super::ip::Netif::from_raw(netif.cast_mut()) }.map_or(0, super::ip::Netif::index);
-    match target(&enter(), pcb) {
-        Target::Connection(pcb) => settings::netif(pcb, index),
-        Target::Listener(listener) => listener_settings::netif(listener, index),
-        Target::Nothing => {}
+    if let Some(endpoint) = endpoint(&enter(), pcb) {
+        endpoint_settings::netif(endpoint, index);
     }
 }
 
@@ -380,10 +388,8 @@ extern "C" fn tcp_abandon(pcb: *mut c::tcp_pcb, reset: c_int) {
 /// Sets the priority, 1 to 127: for a connection of higher priority this one is given up if no PCB is left.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_setprio(pcb: *mut c::tcp_pcb, prio: u8) {
-    match target(&enter(), pcb) {
-        Target::Connection(pcb) => settings::prio(pcb, prio),
-        Target::Listener(listener) => listener_settings::prio(listener, prio),
-        Target::Nothing => {}
+    if let Some(endpoint) = endpoint(&enter(), pcb) {
+        endpoint_settings::prio(endpoint, prio);
     }
 }
 
@@ -475,10 +481,8 @@ extern "C" fn tcp_ext_arg_alloc_id() -> u8 {
 #[cfg(lwip_tcp_pcb_ext_args)]
 fn update_ext_arg(pcb: *mut c::tcp_pcb, id: u8, update: impl FnOnce(&mut c::tcp_pcb_ext_args)) {
     assert_that(u32::from(id) < super::config::LWIP_TCP_PCB_NUM_EXT_ARGS, Assertion::ExtArgId);
-    match target(&enter(), pcb) {
-        Target::Connection(pcb) => settings::ext_arg(pcb, id, update),
-        Target::Listener(listener) => listener_settings::ext_arg(listener, id, update),
-        Target::Nothing => {}
+    if let Some(endpoint) = endpoint(&enter(), pcb) {
+        endpoint_settings::ext_arg(endpoint, id, update);
     }
 }
 
@@ -501,10 +505,5 @@ extern "C" fn tcp_ext_arg_set(pcb: *mut c::tcp_pcb, id: u8, data: *mut c_void) {
 #[cfg(lwip_tcp_pcb_ext_args)]
 #[unsafe(no_mangle)]
 extern "C" fn tcp_ext_arg_get(pcb: *const c::tcp_pcb, id: u8) -> *mut c_void {
-    match target(&enter(), pcb) {
-        Target::Connection(pcb) => pcb.ext_arg(id),
-        Target::Listener(listener) => listener.ext_arg(id),
-        Target::Nothing => None,
-    }
-    .map_or(null_mut(), |arg| arg.data)
+    endpoint(&enter(), pcb).and_then(|endpoint| endpoint.ext_arg(id)).map_or(null_mut(), |arg| arg.data)
 }

@@ -71,8 +71,8 @@ impl List {
     #[cfg(not(indexed))]
     pub(crate) const CONNECTED: &'static [Self] = &[Self::Active, Self::TimeWait];
 
-    /// Those of PCBs that are of use to the application still.
-    pub(crate) const OPEN: &'static [Self] = &[Self::Bound, Self::Active];
+    /// Those of what is of use to the application still.
+    pub(crate) const OPEN: &'static [Self] = &[Self::Listen, Self::Bound, Self::Active];
 
     /// The list whose head is at `head`.
     pub(crate) fn at(head: *const *mut tcp_pcb) -> Option<Self> {

@@ -337,10 +337,11 @@ unsafe extern "C" fn tcp_recv_null(
     // SAFETY: null or received data, whose reference comes with them.
     let data = unsafe { Pbuf::from_raw(p) };
     to_err_t(connection_id(&core, pcb).ok_or(Error::ARG).and_then(|id| {
-        if data.is_none() && err == 0 {
-            return api::close(&mut core, id);
+        match data {
+            Some(data) => api::recved(&mut core, id, data.tot_len()),
+            None if err == 0 => return api::close(&mut core, id),
+            None => {}
         }
-        api::recv_null(&mut core, id, data);
         Ok(())
     }))
 }

@@ -2,7 +2,7 @@
 
 use super::Segment;
 use crate::api;
-use crate::components::{flow_control, rod};
+use crate::components::rod;
 use crate::ffi::callbacks::Delivery;
 use crate::ffi::ip::{Packet, Route};
 use crate::ffi::pbuf::Pbuf;
@@ -94,12 +94,9 @@ fn deliver_data(core: &mut Core, id: PcbId, data: Option<Pbuf>) {
     let mut next = data;
     while let Some(mut data) = next {
         next = data.split_64k();
-        if let Delivery::Refused(mut refused) = core.call_recv(id, data) {
-            if let Some(rest) = next {
-                refused.cat(rest);
-            }
-            if let Some(pcb) = core.get(id) {
-                rod::put_refused_data(pcb, refused);
+        if let Delivery::Refused = core.call_recv(id, data) {
+            if let (Some(pcb), Some(rest)) = (core.get(id), next) {
+                rod::add_refused_data(pcb, rest);
             }
             return;
         }
@@ -112,7 +109,6 @@ fn deliver_fin(core: &mut Core, id: PcbId) {
     if pcb.has_refused_data() {
         rod::mark_refused_fin(pcb);
     } else {
-        flow_control::on_fin_delivered(pcb);
-        core.call_closed(id).ok();
+        api::deliver_fin(core, id);
     }
 }

@@ -6,13 +6,38 @@ use crate::ffi::bindings as c;
 use crate::ffi::ip::Addr;
 use core::ffi::c_void;
 use core::marker::PhantomData;
+use core::mem::offset_of;
+use core::ops::Deref;
 use core::ptr::NonNull;
 
-/// A listener on lwIP's list, for as long as nothing else gets to run: see [`Pcb`].
+/// What a connection and a listener have in common, for as long as nothing else gets to run: see [`Pcb`]. Both of lwIP's structs
+/// begin with it.
 #[derive(Clone, Copy)]
-pub(crate) struct Listener<'c> {
+pub(crate) struct Endpoint<'c> {
     ptr: NonNull<c::tcp_pcb_listen>,
     _core: PhantomData<&'c Core>,
+}
+
+macro_rules! assert_same_place {
+    ($( $(#[$cfg:meta])* $field:ident )*) => {
+        $(
+            $(#[$cfg])*
+            const _: () = assert!(offset_of!(c::tcp_pcb, $field) == offset_of!(c::tcp_pcb_listen, $field));
+        )*
+    };
+}
+assert_same_place!(local_ip netif_idx so_options prio local_port callback_arg next #[cfg(lwip_tcp_pcb_ext_args)] ext_args);
+
+/// A listener on lwIP's list, for as long as nothing else gets to run.
+#[derive(Clone, Copy)]
+pub(crate) struct Listener<'c>(Endpoint<'c>);
+
+impl<'c> Deref for Listener<'c> {
+    type Target = Endpoint<'c>;
+
+    fn deref(&self) -> &Endpoint<'c> {
+        &self.0
+    }
 }
 
 macro_rules! getters {
@@ -21,7 +46,7 @@ macro_rules! getters {
             $(#[$cfg])*
             #[inline(always)]
             pub(crate) fn $field(self) -> $ty {
-                // SAFETY: a listed listener, under (lock).
+                // SAFETY: (live) or a listed listener, under (lock).
                 unsafe { load(&raw const (*self.ptr.as_ptr()).$field) }
             }
         )*
@@ -34,18 +59,73 @@ macro_rules! setters {
             $(#[$cfg])*
             #[inline(always)]
             pub(crate) fn $set(self, _owner: Owner, value: $ty) {
-                // SAFETY: a listed listener, under (lock).
+                // SAFETY: (live) or a listed listener, under (lock).
                 unsafe { store(&raw mut (*self.ptr.as_ptr()).$field, value) }
             }
         )*
     };
 }
 
+impl<'c> Endpoint<'c> {
+    getters! {
+        netif_idx: u8;
+        so_options: u8;
+        prio: u8;
+        local_port: u16;
+        callback_arg: *mut c_void;
+    }
+
+    setters! {
+        set_callback_arg: callback_arg: *mut c_void;
+        set_prio: prio: u8;
+        set_netif_idx: netif_idx: u8;
+    }
+
+    /// The next one in its list.
+    pub(super) fn next(self) -> *mut c::tcp_pcb {
+        // SAFETY: (live) or a listed listener, under (lock).
+        unsafe { load(&raw const (*self.ptr.as_ptr()).next) }.cast()
+    }
+
+    /// Its own address.
+    pub(crate) fn local_ip(self) -> Addr<'c> {
+        // SAFETY: a field of a live PCB or listed listener; it is not at null.
+        unsafe { Addr::from_raw(&raw const (*self.ptr.as_ptr()).local_ip).unwrap_unchecked() }
+    }
+
+    /// One of its external arguments. A listener's connections see those of the listener in their passive_open callbacks.
+    #[cfg(lwip_tcp_pcb_ext_args)]
+    pub(crate) fn ext_arg(self, id: u8) -> Option<c::tcp_pcb_ext_args> {
+        // SAFETY: (live) or a listed listener, under (lock).
+        unsafe { load(&raw const (*self.ptr.as_ptr()).ext_args) }.get(usize::from(id)).copied()
+    }
+
+    /// Changes one of them; an `id` out of range has no effect.
+    #[cfg(lwip_tcp_pcb_ext_args)]
+    pub(crate) fn update_ext_arg(self, _owner: Owner, id: u8, update: impl FnOnce(&mut c::tcp_pcb_ext_args)) {
+        // SAFETY: (live) or a listed listener, under (lock).
+        unsafe {
+            let mut args = load(&raw const (*self.ptr.as_ptr()).ext_args);
+            if let Some(arg) = args.get_mut(usize::from(id)) {
+                update(arg);
+                store(&raw mut (*self.ptr.as_ptr()).ext_args, args);
+            }
+        }
+    }
+}
+
+impl<'c> Pcb<'c> {
+    /// What it has in common with listeners.
+    pub(crate) fn endpoint(self) -> Endpoint<'c> {
+        Endpoint { ptr: self.ptr.cast(), _core: PhantomData }
+    }
+}
+
 impl<'c> Listener<'c> {
     /// # Safety
     /// `ptr` is null or a listener on lwIP's list.
     pub(super) unsafe fn from_raw(ptr: *mut c::tcp_pcb_listen) -> Option<Self> {
-        NonNull::new(ptr).map(|ptr| Self { ptr, _core: PhantomData })
+        NonNull::new(ptr).map(|ptr| Self(Endpoint { ptr, _core: PhantomData }))
     }
 
     pub(crate) fn as_ptr(self) -> *mut c::tcp_pcb_listen {
@@ -54,24 +134,16 @@ impl<'c> Listener<'c> {
 
     pub(super) fn following(self) -> Option<Self> {
         // SAFETY: the list links living listeners only.
-        unsafe { Self::from_raw(load(&raw const (*self.ptr.as_ptr()).next)) }
+        unsafe { Self::from_raw(self.next().cast()) }
     }
 
     getters! {
-        netif_idx: u8;
-        so_options: u8;
-        prio: u8;
-        local_port: u16;
-        callback_arg: *mut c_void;
         #[cfg(lwip_callback_api)] accept: c::tcp_accept_fn;
         #[cfg(tcp_listen_backlog)] backlog: u8;
         #[cfg(tcp_listen_backlog)] accepts_pending: u8;
     }
 
     setters! {
-        set_callback_arg: callback_arg: *mut c_void;
-        set_prio: prio: u8;
-        set_netif_idx: netif_idx: u8;
         #[cfg(lwip_callback_api)] set_accept: accept: c::tcp_accept_fn;
         #[cfg(tcp_listen_backlog)] set_accepts_pending: accepts_pending: u8;
     }
@@ -81,12 +153,6 @@ impl<'c> Listener<'c> {
         unsafe { addr.copy_to(&raw mut (*self.ptr.as_ptr()).local_ip) }
     }
 
-    /// The address that it listens on.
-    pub(crate) fn local_ip(self) -> Addr<'c> {
-        // SAFETY: a field of a listed listener; it is not at null.
-        unsafe { Addr::from_raw(&raw const (*self.ptr.as_ptr()).local_ip).unwrap_unchecked() }
-    }
-
     /// The tag control information that its connections inherit.
     #[cfg(lwip_vlan_pcp)]
     pub(crate) fn pass_hints_to(self, pcb: Pcb<'_>) {
@@ -94,26 +160,6 @@ impl<'c> Listener<'c> {
         unsafe {
             let tci = load(&raw const (*self.ptr.as_ptr()).netif_hints.tci);
             store(&raw mut (*pcb.as_ptr()).netif_hints.tci, tci);
-        }
-    }
-
-    /// Its external arguments, which its connections' passive_open callbacks see.
-    #[cfg(lwip_tcp_pcb_ext_args)]
-    pub(crate) fn ext_arg(self, id: u8) -> Option<c::tcp_pcb_ext_args> {
-        // SAFETY: a listed listener, under (lock).
-        unsafe { load(&raw const (*self.ptr.as_ptr()).ext_args) }.get(usize::from(id)).copied()
-    }
-
-    /// Changes one of them; an `id` out of range has no effect.
-    #[cfg(lwip_tcp_pcb_ext_args)]
-    pub(crate) fn update_ext_arg(self, _owner: Owner, id: u8, update: impl FnOnce(&mut c::tcp_pcb_ext_args)) {
-        // SAFETY: a listed listener, under (lock).
-        unsafe {
-            let mut args = load(&raw const (*self.ptr.as_ptr()).ext_args);
-            if let Some(arg) = args.get_mut(usize::from(id)) {
-                update(arg);
-                store(&raw mut (*self.ptr.as_ptr()).ext_args, args);
-            }
         }
     }
 
@@ -184,7 +230,7 @@ impl NewListener {
             store(&raw mut (*new).backlog, backlog.max(1));
         }
         let _ = (backlog, function);
-        let listener = Listener { ptr: self.0, _core: PhantomData };
+        let listener = Listener(Endpoint { ptr: self.0, _core: PhantomData });
         core.register_listener(listener);
         listener
     }

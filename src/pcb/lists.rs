@@ -1,6 +1,6 @@
 //! lwIP's PCB lists: real lists, linked through `next`, that C reads.
 
-use super::{Core, List, Listener, Pcb, index, load, store};
+use super::{Core, Endpoint, List, Listener, Pcb, index, load, store};
 use crate::ffi::bindings::{tcp_pcb, tcp_pcb_listen};
 
 impl Core {
@@ -75,6 +75,30 @@ impl Core {
     /// The first PCB of these lists, that of listeners not among them, that is the one.
     pub(crate) fn find_in_any<'c>(&'c self, lists: &[List], is_it: impl Fn(Pcb<'c>) -> bool) -> Option<Pcb<'c>> {
         lists.iter().find_map(|list| self.find_in(*list, &is_it))
+    }
+
+    /// There is such a listener or PCB in one of these lists.
+    pub(crate) fn has_endpoint(&self, lists: &[List], mut is_it: impl FnMut(Endpoint<'_>) -> bool) -> bool {
+        for list in lists {
+            let mut next = self.head(*list);
+            while let Some(endpoint) = self.endpoint_in(*list, next) {
+                if is_it(endpoint) {
+                    return true;
+                }
+                next = endpoint.next();
+            }
+        }
+        false
+    }
+
+    /// What a list has at `ptr`.
+    fn endpoint_in(&self, list: List, ptr: *mut tcp_pcb) -> Option<Endpoint<'_>> {
+        if list == List::Listen {
+            // SAFETY: under (lock): the list links living listeners only.
+            unsafe { Listener::from_raw(ptr.cast()) }.map(|listener| *listener)
+        } else {
+            self.find(ptr).map(Pcb::endpoint)
+        }
     }
 
     /// The first listener that is the one.

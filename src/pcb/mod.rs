@@ -47,7 +47,7 @@ pub(crate) use deadlines::is_before;
 #[cfg(lwip_tcp_sack_out)]
 pub(crate) use fields::SackRange;
 pub(crate) use fields::{Bit, Own};
-pub(crate) use listener::{Accept, Listener, NewListener};
+pub(crate) use listener::{Accept, Endpoint, Listener, NewListener};
 #[cfg(tcp_queue_ooseq)]
 pub(crate) use queue::Cursor;
 pub(crate) use queue::{Chain, SegQueue};

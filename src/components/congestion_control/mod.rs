@@ -304,6 +304,7 @@ fn share(cc: &Cc<'_>, window: Wnd, part: u32, whole: u32) -> Wnd {
 }
 
 /// Half of what may be in flight, and at least two segments: RFC 5681, equation 4, with lwIP's measure of FlightSize.
+#[cfg_attr(small, inline(never))]
 fn halved(cc: &Cc<'_>) -> Wnd {
     wnd((u32::from(window(cc)) / 2).max(2 * u32::from(cc.mss())))
 }

@@ -11,7 +11,7 @@ use crate::ffi::bindings as c;
 use crate::ffi::config;
 use crate::ffi::diagnostics::{Event, debug};
 use crate::ffi::ip::Addr;
-use crate::pcb::{Bit, Core, Listener, Own, Pcb, State};
+use crate::pcb::{Bit, Core, Endpoint, Listener, Own, Pcb, State};
 use crate::wire::{Options, SeqNum};
 use core::ffi::c_void;
 
@@ -75,9 +75,6 @@ pub(crate) fn set_ip_type(pcb: Pcb<'_>, kind: u8) {
 pub(crate) mod settings {
     use super::*;
 
-    pub(crate) fn arg(pcb: Pcb<'_>, arg: *mut c_void) {
-        own(pcb).set_callback_arg(arg);
-    }
     #[cfg(lwip_callback_api)]
     pub(crate) fn recv(pcb: Pcb<'_>, function: c::tcp_recv_fn) {
         own(pcb).set_recv(function);
@@ -101,12 +98,6 @@ pub(crate) mod settings {
     pub(crate) fn poll_interval(pcb: Pcb<'_>, interval: u8) {
         own(pcb).set_pollinterval(interval);
     }
-    pub(crate) fn prio(pcb: Pcb<'_>, prio: u8) {
-        own(pcb).set_prio(prio);
-    }
-    pub(crate) fn netif(pcb: Pcb<'_>, index: u8) {
-        own(pcb).set_netif_idx(index);
-    }
     pub(crate) fn local_ip(pcb: Pcb<'_>, addr: Addr<'_>) {
         own(pcb).set_local_ip(addr);
     }
@@ -119,9 +110,24 @@ pub(crate) mod settings {
     pub(crate) fn remote_port(pcb: Pcb<'_>, port: u16) {
         own(pcb).set_remote_port(port);
     }
+}
+
+/// What the application sets on a connection or listener.
+pub(crate) mod endpoint_settings {
+    use super::*;
+
+    pub(crate) fn arg(endpoint: Endpoint<'_>, arg: *mut c_void) {
+        endpoint.set_callback_arg(owner(), arg);
+    }
+    pub(crate) fn prio(endpoint: Endpoint<'_>, prio: u8) {
+        endpoint.set_prio(owner(), prio);
+    }
+    pub(crate) fn netif(endpoint: Endpoint<'_>, index: u8) {
+        endpoint.set_netif_idx(owner(), index);
+    }
     #[cfg(lwip_tcp_pcb_ext_args)]
-    pub(crate) fn ext_arg(pcb: Pcb<'_>, id: u8, update: impl FnOnce(&mut c::tcp_pcb_ext_args)) {
-        own(pcb).update_ext_arg(id, update);
+    pub(crate) fn ext_arg(endpoint: Endpoint<'_>, id: u8, update: impl FnOnce(&mut c::tcp_pcb_ext_args)) {
+        endpoint.update_ext_arg(owner(), id, update);
     }
 }
 
@@ -129,21 +135,8 @@ pub(crate) mod settings {
 pub(crate) mod listener_settings {
     use super::*;
 
-    pub(crate) fn arg(listener: Listener<'_>, arg: *mut c_void) {
-        listener.set_callback_arg(owner(), arg);
-    }
-    pub(crate) fn prio(listener: Listener<'_>, prio: u8) {
-        listener.set_prio(owner(), prio);
-    }
-    pub(crate) fn netif(listener: Listener<'_>, index: u8) {
-        listener.set_netif_idx(owner(), index);
-    }
     pub(crate) fn local_ip(listener: Listener<'_>, addr: Addr<'_>) {
         listener.set_local_ip(owner(), addr);
-    }
-    #[cfg(lwip_tcp_pcb_ext_args)]
-    pub(crate) fn ext_arg(listener: Listener<'_>, id: u8, update: impl FnOnce(&mut c::tcp_pcb_ext_args)) {
-        listener.update_ext_arg(owner(), id, update);
     }
     #[cfg(lwip_callback_api)]
     pub(crate) fn accept(listener: Listener<'_>, function: c::tcp_accept_fn) {

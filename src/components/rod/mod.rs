@@ -23,7 +23,7 @@ pub(crate) use log::{SendLog, Sent};
 #[cfg(rack)]
 pub(crate) use rack::on_probe_timer;
 pub(crate) use receive::{
-    Incoming, free_ooseq, mark_refused_fin, ooseq_len, put_refused_data, receive, take_refused_data,
+    Incoming, add_refused_data, free_ooseq, mark_refused_fin, ooseq_len, put_refused_data, receive, take_refused_data,
 };
 #[cfg(sack_recovery)]
 #[cfg(rack)]

@@ -256,6 +256,18 @@ pub(crate) fn put_refused_data(pcb: Pcb<'_>, data: Pbuf) {
     own(pcb).put_refused_data(data);
 }
 
+/// Keeps more, behind what is kept already.
+pub(crate) fn add_refused_data(pcb: Pcb<'_>, more: Pbuf) {
+    let data = match take_refused_data(pcb) {
+        Some(mut data) => {
+            data.cat(more);
+            data
+        }
+        None => more,
+    };
+    put_refused_data(pcb, data);
+}
+
 /// A FIN follows the data that the application refused.
 pub(crate) fn mark_refused_fin(pcb: Pcb<'_>) {
     own(pcb).mark_refused_fin();

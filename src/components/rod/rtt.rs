@@ -7,8 +7,8 @@ use crate::ffi::config;
 use crate::pcb::{Pcb, State};
 use crate::wire::SeqNum;
 
-/// By how many bits the n-th timeout in a row shifts the RTO (RFC 6298 5.5).
-const BACKOFF: [u8; 13] = [1, 2, 3, 4, 5, 6, 7, 7, 7, 7, 7, 7, 7];
+/// Each timeout in a row doubles the RTO (RFC 6298 5.5), up to so many times.
+const MOST_DOUBLINGS: u32 = 7;
 
 /// The shortest RTO. The timer starts between two ticks, so that this is at least a second (RFC 6298 2.4), and at most
 /// half a second more.
@@ -59,8 +59,7 @@ fn on_sample(pcb: Pcb<'_>, sample: i16) {
 pub(crate) fn on_timeout(pcb: Pcb<'_>) {
     let rod = own(pcb);
     if pcb.state() != State::SynSent {
-        let shift = BACKOFF.get(usize::from(pcb.nrtx())).copied().unwrap_or(7);
-        let backed_off = i32::from(estimated(pcb)) << shift;
+        let backed_off = i32::from(estimated(pcb)) << (u32::from(pcb.nrtx()) + 1).min(MOST_DOUBLINGS);
         rod.set_rto(backed_off.min(0x7fff) as i16);
     }
     rod.set_rtime(0);

@@ -62,7 +62,7 @@ fn set_tuple(pcb: Pcb<'_>, peer: Peer) {
     cm::settings::remote_ip(pcb, Addr::of(&addr(peer.remote)));
     cm::settings::local_port(pcb, peer.local_port);
     cm::settings::remote_port(pcb, peer.remote_port);
-    cm::settings::netif(pcb, peer.netif);
+    cm::endpoint_settings::netif(pcb.endpoint(), peer.netif);
 }
 
 fn put(core: &Core, pcb: Pcb<'_>, waiting: bool, by_c: bool) -> List {
