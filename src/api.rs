@@ -468,8 +468,11 @@ pub(crate) fn address_changed(core: &mut Core, old: Addr<'_>, new: Option<Addr<'
     if old.is_any() {
         return;
     }
-    for list in &[List::Active, List::Bound] {
-        while let Some(id) = core.find_in(*list, |pcb| is_bound_to(pcb.local_ip(), old)).map(Pcb::id) {
+    // By their places and not along the lists: an err callback may connect anew, while the interface still has the old address, and
+    // that has to come to an end.
+    for place in 0..config::MEMP_NUM_TCP_PCB as usize {
+        let bound = core.living_at(place).filter(|pcb| pcb.state() != State::TimeWait);
+        if let Some(id) = bound.filter(|pcb| is_bound_to(pcb.local_ip(), old)).map(Pcb::id) {
             abandon(core, id, true);
         }
     }

@@ -252,6 +252,13 @@ impl Core {
         Some(self.handle(ptr, entry))
     }
 
+    /// The PCB at a place of the table, 0 to MEMP_NUM_TCP_PCB - 1, if one lives there: on whatever list, or on none yet.
+    pub(crate) fn living_at(&self, place: usize) -> Option<Pcb<'_>> {
+        let entry = at(place)?;
+        // (live): there is an address only as long as one lives there.
+        NonNull::new(pcb_of_entry(entry)).map(|ptr| self.handle(ptr, entry))
+    }
+
     /// Gives a PCB back to lwIP's pool. It is on no list and owns nothing.
     ///
     /// The destroy callbacks of external arguments run first, hence `&mut self`.

@@ -758,6 +758,49 @@ static void cve_2026_10634_address_change_during_iteration(void)
   vnet_drop_captured();
 }
 
+static unsigned reconnects;
+static void err_reconnects(void *arg, err_t err)
+{
+  struct tcp_pcb *pcb;
+  ip_addr_t to;
+  LWIP_UNUSED_ARG(arg);
+  LWIP_UNUSED_ARG(err);
+  EXPECT(++reconnects <= 100, "a new connection in the err callback is aborted, again and again");
+  IP_ADDR4(&to, 10, 0, 0, 2);
+  pcb = tcp_new();
+  EXPECT(pcb != NULL, "no PCB");
+  tcp_err(pcb, err_reconnects);
+  EXPECT(tcp_connect(pcb, &to, 99, NULL) == ERR_OK, "tcp_connect");
+}
+
+/* The interface still has its old address while the err callbacks run, and so
+ * has what an application connects anew in one: that must come to an end, and
+ * each connection from before must go. */
+static void address_change_reconnects_in_the_err_callback(void)
+{
+  ip4_addr_t addr, mask, gw;
+  unsigned i;
+  app_listen(80, many, 4);
+  for (i = 0; i < 4; i++) {
+    peer_init(&q, PEER_ADDR, (u16_t)(5000 + i), 80);
+    peer_open(&q);
+    EXPECT(many[i].pcb != NULL, "connection %u", i);
+    tcp_err(many[i].pcb, err_reconnects);
+  }
+  IP4_ADDR(&addr, 10, 0, 0, 77);
+  IP4_ADDR(&mask, 255, 255, 255, 0);
+  IP4_ADDR(&gw, 10, 0, 0, 254);
+  netif_set_addr(&vnet.netif, &addr, &mask, &gw);
+  EXPECT(reconnects == 4, "%u err callbacks for 4 connections", reconnects);
+  for (i = 0; i < 4; i++) {
+    EXPECT(tcp_active_pcbs != NULL && tcp_active_pcbs->state == SYN_SENT, "a connection survives its address");
+    tcp_err(tcp_active_pcbs, NULL);
+    tcp_abort(tcp_active_pcbs);
+  }
+  EXPECT(tcp_active_pcbs == NULL, "too many connections");
+  vnet_drop_captured();
+}
+
 #define CASE(name) { #name, name, 0 }
 #define MISUSE(name) { #name, name, 1 }
 const struct attack_case cases_complaints[] = {
@@ -785,5 +828,6 @@ const struct attack_case cases_complaints[] = {
   CASE(complaint_11_err_mem_in_a_callback_is_woken),
   CASE(cve_2026_10634_callback_during_iteration),
   CASE(cve_2026_10634_address_change_during_iteration),
+  CASE(address_change_reconnects_in_the_err_callback),
 };
 const unsigned cases_complaints_count = sizeof cases_complaints / sizeof cases_complaints[0];
