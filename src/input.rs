@@ -9,14 +9,13 @@ use crate::api;
 use crate::components::rod::{Incoming, Recovery};
 use crate::components::{congestion_control as cc, connection_management as cm, flow_control, rod};
 use crate::ffi::Error;
-use crate::ffi::callbacks::AcceptCallback;
 use crate::ffi::diagnostics::{Event, debug, mib2_stat, tcp_stat};
 use crate::ffi::ip::{Netif, Packet};
 use crate::ffi::pbuf::{Arrival, Pbuf};
 use crate::output::{effective_mss, send_empty_ack};
 use crate::pcb::{Bit, Core, List, Listener, Pcb, PcbId, State, Tuple};
 use crate::segmentation;
-use crate::wire::{Flags, HEADER_LEN, Header, Options, SeqNum};
+use crate::wire::{Control, Flags, HEADER_LEN, Options, Ports, SeqNum, Words};
 
 /// The segment being processed: the SEG.x variables of RFC 9293 3.3.1, and what it has brought so far. In this order, so that
 /// most of it is within reach of the short instructions of small processors.
@@ -24,14 +23,9 @@ use crate::wire::{Flags, HEADER_LEN, Header, Options, SeqNum};
 struct Segment {
     /// SEG.SEQ, the data, and whether a FIN follows them, as reassembly cuts them.
     incoming: Incoming,
+    control: Control,
+    ports: Ports,
     news: News,
-    flags: Flags,
-    /// SEG.WND, before scaling.
-    wnd: u16,
-    /// Source port.
-    src: u16,
-    /// Destination port.
-    dst: u16,
     options: Options,
     /// SEG.ACK.
     ack: SeqNum,
@@ -57,48 +51,45 @@ enum Malformed {
 pub(crate) fn input(core: &mut Core, p: Pbuf, netif: Option<Netif>) {
     tcp_stat!(recv);
     mib2_stat!(tcpinsegs);
-    match check(core, p, netif) {
-        Ok((header, p)) => {
-            let mut segment = Segment::new(header, p);
-            segment.read_options(header.len);
-            segment.strip_header(header.len);
-            let id = on_segment(core, &mut segment);
-            if segment.news.refused {
-                segment.refuse(core, id);
-            }
-            let data = if segment.news.data && id.is_some() {
-                Some(segment.incoming.data.into_data())
-            } else {
-                drop(segment.incoming.data);
-                None
-            };
-            if let Some(id) = id {
-                deliver(core, id, &segment.news, data);
-            }
-        }
-        Err(reason) => discard(reason),
+    let (p, header_len) = match check(core, p, netif) {
+        Ok(checked) => checked,
+        Err(reason) => return discard(reason),
+    };
+    let mut segment = Segment::new(p, header_len);
+    segment.read_options(header_len);
+    segment.strip_header(header_len);
+    let id = on_segment(core, &mut segment);
+    if segment.news.refused {
+        segment.refuse(core, id);
+    }
+    let data = if segment.news.data && id.is_some() {
+        Some(segment.incoming.data.into_data())
+    } else {
+        drop(segment.incoming.data);
+        None
+    };
+    if let Some(id) = id {
+        deliver(core, id, &segment.news, data);
     }
 }
 
 impl Segment {
-    /// A packet that begins with this header.
+    /// A packet that begins with a header of so many octets.
     #[cfg_attr(not(hook_tcp_inpacket_pcb), allow(unused_mut))]
-    fn new(header: Header, mut p: Arrival) -> Self {
-        let Header { src, dst, seq, ack, len, flags, wnd } = header;
-        // What is left of a packet, whose length is a 16-bit number, and of a header.
-        let data = p.tot_len().saturating_sub(len);
+    fn new(mut data: Arrival, header_len: u16) -> Self {
+        let Words { ports, seq, ack, control } = data.header();
+        let flags = control.flags();
         Self {
-            seq_len: u32::from(data) + u32::from(flags.has(Flags::SYN | Flags::FIN)),
+            // The header is not longer than the packet.
+            seq_len: u32::from(data.tot_len()) - u32::from(header_len) + u32::from(flags.has(Flags::SYN | Flags::FIN)),
             #[cfg(hook_tcp_inpacket_pcb)]
-            option_area: option_area(&mut p, header),
-            incoming: Incoming { seq, data: p, fin: flags.has(Flags::FIN) },
-            ack,
-            wnd,
-            src,
-            dst,
-            flags,
-            options: Options::default(),
+            option_area: option_area(&mut data, header_len),
+            incoming: Incoming { seq, data, fin: flags.has(Flags::FIN) },
+            control,
+            ports,
             news: News::default(),
+            options: Options::default(),
+            ack,
         }
     }
 
@@ -118,7 +109,7 @@ impl Segment {
     fn strip_header(&mut self, header_len: u16) {
         let p = &mut self.incoming.data;
         p.trim_front(header_len);
-        if self.flags.has(Flags::PSH) {
+        if self.control.flags().has(Flags::PSH) {
             p.mark_push();
         }
     }
@@ -128,20 +119,20 @@ impl Segment {
     }
 
     fn has(&self, flags: Flags) -> bool {
-        self.flags.has(flags)
+        self.control.flags().has(flags)
     }
 }
 
 #[cold]
 #[inline(never)]
 fn read_scattered_options(p: &Pbuf, header_len: u16, options: &mut Options) {
-    p.with_copy(HEADER_LEN, header_len.saturating_sub(HEADER_LEN), |area| options.read(area));
+    p.with_copy(HEADER_LEN, header_len.wrapping_sub(HEADER_LEN), |area| options.read(area));
 }
 
 /// Where the options are, as LWIP_HOOK_TCP_INPACKET_PCB wants to know it; the header is left in host byte order.
 #[cfg(hook_tcp_inpacket_pcb)]
-fn option_area(p: &mut Arrival, header: Header) -> crate::ffi::callbacks::hooks::OptionArea {
-    let len = header.len - HEADER_LEN;
+fn option_area(p: &mut Arrival, header_len: u16) -> crate::ffi::callbacks::hooks::OptionArea {
+    let len = header_len - HEADER_LEN;
     let in_first = len.min(p.len().saturating_sub(HEADER_LEN));
     let rest = if in_first < len { p.second_payload() } else { core::ptr::null_mut() };
     p.header_to_host();
@@ -163,8 +154,8 @@ fn drop_counted() {
     mib2_stat!(tcpinerrs);
 }
 
-/// RFC 9293 3.1: checks lengths and checksum.
-fn check(core: &Core, p: Pbuf, netif: Option<Netif>) -> Result<(Header, Arrival), Malformed> {
+/// RFC 9293 3.1: checks lengths and checksum. Says how long the header is.
+fn check(core: &Core, p: Pbuf, netif: Option<Netif>) -> Result<(Arrival, u16), Malformed> {
     let p = Arrival::new(p).ok_or(Malformed::Length)?;
     let packet = Packet::current(core);
     if packet.is_to_many() {
@@ -173,11 +164,11 @@ fn check(core: &Core, p: Pbuf, netif: Option<Netif>) -> Result<(Header, Arrival)
     if !packet.checksum_ok(&p, netif) {
         return Err(Malformed::Checksum);
     }
-    let header = p.header();
-    if header.len < HEADER_LEN || header.len > p.tot_len() {
+    let header_len = p.header().control.header_len();
+    if header_len < HEADER_LEN || header_len > p.tot_len() {
         return Err(Malformed::Length);
     }
-    Ok((header, p))
+    Ok((p, header_len))
 }
 
 /// Has a segment processed by whom it is for. Gives the connection that has [`News`], or something to send.
@@ -185,7 +176,7 @@ fn check(core: &Core, p: Pbuf, netif: Option<Netif>) -> Result<(Header, Arrival)
 fn on_segment(core: &mut Core, segment: &mut Segment) -> Option<PcbId> {
     core.set_input_closed(false);
     let packet = Packet::current(core);
-    let tuple = packet_tuple(packet, segment.dst, segment.src);
+    let tuple = packet_tuple(packet, segment.ports.dst(), segment.ports.src());
     let Some(pcb) = core.lookup(&tuple, || packet.netif_index()) else {
         return on_segment_in_closed(core, segment);
     };
@@ -214,7 +205,7 @@ fn in_hook(pcb: *mut crate::ffi::bindings::tcp_pcb, segment: &Segment) -> bool {
 /// No connection: a listener, or nobody. Gives the new connection, whose SYN,ACK is to be sent.
 #[inline(never)]
 fn on_segment_in_closed(core: &mut Core, segment: &mut Segment) -> Option<PcbId> {
-    let Some(listener) = find_listener(core, segment.dst) else {
+    let Some(listener) = find_listener(core, segment.ports.dst()) else {
         if !segment.has(Flags::RST) {
             // RFC 9293 3.10.7.1: CLOSED.
             tcp_stat!(proterr);
@@ -238,8 +229,8 @@ fn on_segment_in_closed(core: &mut Core, segment: &mut Segment) -> Option<PcbId>
     if !segment.has(Flags::SYN) || cm::backlog::is_full(listener) {
         return None;
     }
-    let (listener, prio, accept) = (listener.as_ptr(), listener.prio(), api::accept_callback(listener));
-    on_syn_in_listen(core, listener, prio, accept, segment)
+    let (listener, prio) = (listener.as_ptr(), listener.prio());
+    on_syn_in_listen(core, listener, prio, segment)
 }
 
 /// The listener for a port: one that is bound to the address before one for any.
@@ -276,52 +267,57 @@ fn on_syn_in_listen(
     core: &mut Core,
     listener: *mut crate::ffi::bindings::tcp_pcb_listen,
     prio: u8,
-    accept: AcceptCallback,
     segment: &Segment,
 ) -> Option<PcbId> {
-    let Some(id) = api::allocate(core, prio) else {
+    let allocated = api::allocate(core, prio);
+    // Making room for the PCB may have told other connections that they are gone, and with it closed this listener.
+    let listener = core.find_listener(listener);
+    let Some(id) = allocated else {
         tcp_stat!(memerr);
+        let accept = api::accept_callback(listener?);
         core.call_accept_failed(accept);
         return None;
     };
-    // Making room for the PCB may have told other connections that they are gone, and with it closed this listener.
-    let (Some(pcb), Some(listener)) = (core.get(id), core.find_listener(listener)) else {
+    let Some(listener) = listener else {
         core.free(id);
         return None;
     };
+    let pcb = core.get(id)?;
     passive_open(pcb, listener, segment);
-    core.register(List::Active, pcb);
     mib2_stat!(tcppassiveopens);
     #[cfg(lwip_tcp_pcb_ext_args)]
-    {
+    let pcb = {
         let listener = listener.as_ptr();
         if Listener::passive_open(core, listener, id).is_err() {
             api::abandon(core, id, false);
         }
-    }
-    if segmentation::enqueue_flags(core.get(id)?, Flags::SYN | Flags::ACK).is_err() {
+        core.get(id)?
+    };
+    if segmentation::enqueue_flags(pcb, Flags::SYN | Flags::ACK).is_err() {
         api::abandon(core, id, false);
     }
     Some(id)
 }
 
-/// Fills a new PCB from the SYN that asks for it.
+/// Fills a new PCB from the SYN that asks for it: it is active.
+#[cfg_attr(small, inline(never))]
 fn passive_open(pcb: Pcb<'_>, listener: Listener<'_>, segment: &Segment) {
     let (seq, packet) = (segment.seq(), Packet::current(pcb.core()));
-    cm::on_syn_in_listen(pcb, listener, packet.dst(), packet.src(), segment.src);
+    cm::on_syn_in_listen(pcb, listener, packet.dst(), packet.src(), segment.ports.src());
     cm::backlog::add(pcb);
     let iss = api::initial_sequence_number(pcb);
     cm::on_sequence_numbers(pcb, iss, seq);
     rod::on_syn_in_listen(pcb, seq, iss);
     flow_control::on_syn_in_listen(pcb, iss);
     take_syn(pcb, segment);
+    pcb.core().register(List::Active, pcb);
 }
 
 /// What the peer's SYN says of itself: options, window.
 #[inline(never)]
 fn take_syn(pcb: Pcb<'_>, segment: &Segment) {
     #[cfg(ecn)]
-    cc::ecn::on_syn(pcb, segment.flags);
+    cc::ecn::on_syn(pcb, segment.control.flags());
     let shift = cm::on_syn_options(pcb, &segment.options);
     #[cfg(lwip_wnd_scale)]
     if let Some(shift) = shift {
@@ -329,7 +325,7 @@ fn take_syn(pcb: Pcb<'_>, segment: &Segment) {
     }
     let _ = shift;
     take_timestamp(pcb, segment);
-    flow_control::on_syn(pcb, segment.seq(), segment.wnd);
+    flow_control::on_syn(pcb, segment.seq(), segment.control.wnd());
     limit_mss(pcb);
 }
 
@@ -360,7 +356,7 @@ fn on_segment_in_time_wait(core: &mut Core, id: PcbId, segment: &mut Segment) ->
         return None;
     }
     if segment.has(Flags::SYN) && !segment.has(Flags::ACK) && is_new_incarnation(pcb, segment) {
-        if find_listener(core, segment.dst).is_some() {
+        if find_listener(core, segment.ports.dst()).is_some() {
             api::abandon(core, id, false);
             return on_segment_in_closed(core, segment);
         }
@@ -488,7 +484,7 @@ fn process(core: &mut Core, id: PcbId, segment: &mut Segment) -> Option<PcbId> {
     flow_control::on_heard(pcb);
     take_timestamp(pcb, segment);
     #[cfg(ecn)]
-    cc::ecn::on_segment(pcb, segment.flags, Packet::current(core).tos(), segment.seq_len > 0);
+    cc::ecn::on_segment(pcb, segment.control.flags(), Packet::current(core).tos(), segment.seq_len > 0);
     let establishes = pcb.state() == State::SynRcvd;
     let pcb = if establishes {
         on_ack_in_syn_rcvd(core, id, segment);
@@ -640,9 +636,9 @@ fn is_ack_acceptable(pcb: Pcb<'_>, ack: SeqNum) -> bool {
 /// RFC 9293 3.10.7.4, fifth step: the acknowledgment field.
 #[cfg_attr(small, inline(never))]
 fn on_ack(pcb: Pcb<'_>, segment: &mut Segment) {
-    let (seq, ack, wnd) = (segment.seq(), segment.ack, segment.wnd);
+    let (seq, ack, wnd) = (segment.seq(), segment.ack, segment.control.wnd());
     #[cfg(ecn)]
-    cc::ecn::on_ack(pcb, segment.flags, ack);
+    cc::ecn::on_ack(pcb, segment.control.flags(), ack);
     let same_edge = flow_control::on_window_announced(pcb, seq, ack, flow_control::scaled(pcb, wnd));
     #[cfg(sack_recovery)]
     let with_sacks = rod::uses_sack(pcb);

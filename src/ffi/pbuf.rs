@@ -2,7 +2,7 @@
 
 use super::bindings as c;
 use super::memory::{get, set, store};
-use crate::wire::{HEADER_LEN, Header, MAX_OPTIONS_LEN};
+use crate::wire::{HEADER_LEN, Header, MAX_OPTIONS_LEN, Words};
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
 use core::ptr::{NonNull, null_mut};
@@ -414,9 +414,9 @@ impl Arrival {
 
     /// What the header says, as long as it is in network byte order.
     #[inline(always)]
-    pub(crate) fn header(&self) -> Header {
+    pub(crate) fn header(&self) -> Words {
         // SAFETY: (pbuf): in the memory of the first pbuf, which nothing that is done to `p` gives back or moves.
-        Header::parse(unsafe { &*self.header.cast() })
+        Words::read(unsafe { &*self.header.cast() })
     }
 
     /// Where it is, for what C looks at.

@@ -39,7 +39,14 @@ impl Segment {
         };
         if let Some(netif) = netif {
             let route = Route::between(packet.dst(), packet.src(), netif, pcb);
-            Reset { seq: self.ack, ack: self.seq() + self.seq_len, src: self.dst, dst: self.src, route }.send(core);
+            Reset {
+                seq: self.ack,
+                ack: self.seq() + self.seq_len,
+                src: self.ports.dst(),
+                dst: self.ports.src(),
+                route,
+            }
+            .send(core);
         }
     }
 }

@@ -85,20 +85,84 @@ pub struct Header {
     pub wnd: u16,
 }
 
-impl Header {
-    /// Reads a header. Any 20 octets are one; whether [`len`](Self::len) makes sense is for the caller to check.
-    #[inline]
-    pub fn parse(bytes: &[u8; HEADER_LEN as usize]) -> Self {
+/// Both ports: the first word of a header, in host byte order.
+#[derive(Clone, Copy)]
+pub struct Ports(u32);
+
+impl Ports {
+    /// Source port.
+    pub const fn src(self) -> u16 {
+        (self.0 >> 16) as u16
+    }
+
+    /// Destination port.
+    pub const fn dst(self) -> u16 {
+        self.0 as u16
+    }
+}
+
+/// Length, control bits and window: the fourth word.
+#[derive(Clone, Copy)]
+pub struct Control {
+    wnd: u16,
+    flags: u8,
+    offset: u8,
+}
+
+impl Control {
+    const fn of(word: u32) -> Self {
+        Self { wnd: word as u16, flags: (word >> 16) as u8, offset: (word >> 24) as u8 }
+    }
+
+    /// Octets of header and options together.
+    pub const fn header_len(self) -> u16 {
+        (self.offset >> 4) as u16 * 4
+    }
+
+    /// Control bits.
+    pub const fn flags(self) -> Flags {
+        Flags::from_bits(self.flags)
+    }
+
+    /// SEG.WND, before scaling.
+    pub const fn wnd(self) -> u16 {
+        self.wnd
+    }
+}
+
+/// A received header word by word, which takes less code than field by field.
+pub struct Words {
+    /// First word.
+    pub ports: Ports,
+    /// SEG.SEQ.
+    pub seq: SeqNum,
+    /// SEG.ACK.
+    pub ack: SeqNum,
+    /// Fourth word.
+    pub control: Control,
+}
+
+impl Words {
+    /// Reads a header. Any 20 octets are one; whether [`Control::header_len`] makes sense is for the caller to check.
+    #[inline(always)]
+    pub fn read(bytes: &[u8; HEADER_LEN as usize]) -> Self {
         let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, offset, flags, w0, w1, ..] = *bytes;
         Self {
-            src: u16::from_be_bytes([s0, s1]),
-            dst: u16::from_be_bytes([d0, d1]),
+            ports: Ports(u32::from_be_bytes([s0, s1, d0, d1])),
             seq: SeqNum::new(u32::from_be_bytes([q0, q1, q2, q3])),
             ack: SeqNum::new(u32::from_be_bytes([a0, a1, a2, a3])),
-            len: u16::from(offset >> 4) * 4,
-            flags: Flags::from_bits(flags),
-            wnd: u16::from_be_bytes([w0, w1]),
+            control: Control::of(u32::from_be_bytes([offset, flags, w0, w1])),
         }
+    }
+}
+
+impl Header {
+    /// Reads a header: see [`Words::read`].
+    #[inline]
+    pub fn parse(bytes: &[u8; HEADER_LEN as usize]) -> Self {
+        let Words { ports, seq, ack, control } = Words::read(bytes);
+        let (src, dst) = (ports.src(), ports.dst());
+        Self { src, dst, seq, ack, len: control.header_len(), flags: control.flags(), wnd: control.wnd() }
     }
 
     /// The words of a header, checksum and urgent pointer zero.

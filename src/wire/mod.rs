@@ -14,7 +14,7 @@ mod seq;
 pub(crate) use coarse::Coarse;
 #[cfg(bbr)]
 pub(crate) use coarse::IN_FLIGHT;
-pub use header::{Flags, HEADER_LEN, Header};
+pub use header::{Control, Flags, HEADER_LEN, Header, Ports, Words};
 #[cfg(any(path_mtu_by_icmp, test))]
 pub use icmp::{MOST_OF_TOO_BIG, TooBig};
 #[cfg(sack_recovery)]
