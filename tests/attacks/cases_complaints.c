@@ -465,6 +465,15 @@ static void complaint_03_recved_in_every_state(void)
   tcp_abort(pcb);
 }
 
+static unsigned list_count(const struct tcp_pcb *pcb)
+{
+  unsigned n = 0;
+  for (; pcb != NULL; pcb = pcb->next) {
+    n++;
+  }
+  return n;
+}
+
 /* --- 4, 9, 10: the pool ------------------------------------------------------------- */
 
 /* Fills the pool with PCBs in each state by turns, then asks for more. */
@@ -531,6 +540,52 @@ static void complaint_04_eviction_never_asserts(void)
   }
 }
 
+/* Who goes first is documented at tcp_alloc: TIME-WAIT, LAST-ACK, CLOSING, then the lowest priority below that of
+ * the new one; of equals the one that was silent for longest. */
+static void complaint_04_eviction_in_lwips_order(void)
+{
+  static const enum tcp_state order[] = { TIME_WAIT, LAST_ACK, CLOSING };
+  struct tcp_pcb *pcb, *extra[6], *low, *old;
+  unsigned i, n = 0;
+  app_listen(80, many, MEMP_NUM_TCP_PCB + 1);
+  /* the wrong way round: those that go last are opened first */
+  for (i = 0; i < 3; i++) {
+    open_and_leave_in(n++, 3);
+    vnet_run(600);
+  }
+  old = many[0].pcb;
+  low = many[1].pcb;
+  tcp_setprio(old, TCP_PRIO_NORMAL - 1);
+  tcp_setprio(low, TCP_PRIO_NORMAL - 2);
+  tcp_setprio(many[2].pcb, TCP_PRIO_NORMAL - 1);
+  open_and_leave_in(n++, 1); /* CLOSING */
+  open_and_leave_in(n++, 0); /* LAST-ACK */
+  open_and_leave_in(n++, 2); /* TIME-WAIT */
+  while (n++ < MEMP_NUM_TCP_PCB) {
+    EXPECT((pcb = tcp_new()) != NULL, "no PCB %u", n);
+    tcp_setprio(pcb, TCP_PRIO_MAX);
+    EXPECT(tcp_bind(pcb, IP_ADDR_ANY, (u16_t)(4000 + n)) == ERR_OK, "tcp_bind");
+  }
+  vnet_drop_captured();
+  for (i = 0; i < 6; i++) {
+    EXPECT(list_count(tcp_tw_pcbs) + list_count(tcp_active_pcbs) == 6 - i, "round %u: more than one was evicted", i);
+    for (n = i; n < 3; n++) {
+      const struct tcp_pcb *q = order[n] == TIME_WAIT ? tcp_tw_pcbs : tcp_active_pcbs;
+      for (; q != NULL && q->state != order[n]; q = q->next) {
+      }
+      EXPECT(q != NULL, "round %u: %s was evicted out of its turn", i, tcp_debug_state_str(order[n]));
+    }
+    EXPECT((i < 4) == check_pcb_on_list(low) && (i < 5) == check_pcb_on_list(old), "round %u: the wrong one", i);
+    EXPECT((extra[i] = tcp_new()) != NULL, "no PCB by eviction in round %u", i);
+    tcp_setprio(extra[i], TCP_PRIO_MAX);
+    vnet_drop_captured();
+  }
+  EXPECT(tcp_new() == NULL, "a PCB of higher priority was evicted");
+  for (i = 0; i < 6; i++) {
+    tcp_abort(extra[i]);
+  }
+}
+
 /* Eviction while a segment of the evicted PCB is being worked on. */
 static err_t recv_and_evict(void *arg, struct tcp_pcb *pcb, struct pbuf *pb, err_t err)
 {
@@ -561,15 +616,6 @@ static void complaint_04_eviction_in_a_callback(void)
     }
   }
   vnet_run(3000);
-}
-
-static unsigned list_count(const struct tcp_pcb *pcb)
-{
-  unsigned n = 0;
-  for (; pcb != NULL; pcb = pcb->next) {
-    n++;
-  }
-  return n;
 }
 
 static void complaint_09_10_time_wait_is_recycled_at_the_limit(void)
@@ -812,6 +858,7 @@ const struct attack_case cases_complaints[] = {
   CASE(complaint_03_recved_more_than_received),
   CASE(complaint_03_recved_in_every_state),
   CASE(complaint_04_eviction_never_asserts),
+  CASE(complaint_04_eviction_in_lwips_order),
   CASE(complaint_04_eviction_in_a_callback),
   MISUSE(complaint_06_abort_in_recv_returning_ok),
   MISUSE(complaint_06_abort_in_sent_returning_ok),

@@ -479,6 +479,48 @@ static void rfc9293_from_and_to_many(void)
   }
 }
 
+static struct tcp_pcb *accepted_by;
+static err_t accept_and_note(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+  LWIP_UNUSED_ARG(err);
+  EXPECT(pcb != NULL, "no PCB");
+  accepted_by = arg;
+  return ERR_OK;
+}
+
+/* With SO_REUSE several listen on a port: one of the packet's very address comes before one for any, whichever
+ * listened first. */
+static void listener_of_the_address_before_any(void)
+{
+  ip_addr_t own;
+  unsigned order;
+  IP_ADDR4(&own, 10, 0, 0, 1);
+  for (order = 0; order < 2; order++) {
+    struct tcp_pcb *listener[2];
+    unsigned i;
+    for (i = 0; i < 2; i++) {
+      struct tcp_pcb *pcb = tcp_new();
+      ip_set_option(pcb, SOF_REUSEADDR);
+      EXPECT(tcp_bind(pcb, i == order ? &own : IP_ADDR_ANY, 80) == ERR_OK, "tcp_bind");
+      EXPECT((listener[i] = tcp_listen(pcb)) != NULL, "tcp_listen");
+      tcp_arg(listener[i], listener[i]);
+      tcp_accept(listener[i], accept_and_note);
+    }
+    for (i = 0; i < 3; i++) {
+      peer_init(&p, PEER_ADDR, (u16_t)(5000 + 10 * order + i), 80);
+      accepted_by = NULL;
+      peer_open(&p);
+      EXPECT(accepted_by == listener[order], "connection %u came to %s", i, accepted_by == NULL ? "nobody" : "the other listener");
+    }
+    while (tcp_active_pcbs != NULL) {
+      tcp_abort(tcp_active_pcbs);
+    }
+    tcp_close(listener[0]);
+    tcp_close(listener[1]);
+    vnet_drop_captured();
+  }
+}
+
 #define CASE(name) { #name, name, 0 }
 const struct attack_case cases_input[] = {
   CASE(options_last_octet),
@@ -505,5 +547,6 @@ const struct attack_case cases_input[] = {
   CASE(urgent_11_cve_2019_12258_options_drop_connection),
   CASE(flags_of_every_kind),
   CASE(rfc9293_from_and_to_many),
+  CASE(listener_of_the_address_before_any),
 };
 const unsigned cases_input_count = sizeof cases_input / sizeof cases_input[0];

@@ -37,6 +37,7 @@ static const struct known known[] = {
   { "complaint_09_10_time_wait_is_recycled_at_the_limit", limit },
   { "complaint_04_eviction_never_asserts", limit },
   { "complaint_04_eviction_in_a_callback", limit },
+  { "complaint_04_eviction_in_lwips_order", limit },
   { "sockstress_pool_held", limit },
   { "complaint_01_random_life_of_pcbs", limit },
   { "complaint_05_recved_after_free", dead },
