@@ -106,7 +106,7 @@ fn may_reuse(options: u8) -> bool {
 /// no obstacle, nor is TIME-WAIT to `reuse`.
 #[inline(never)]
 fn is_port_taken(core: &Core, port: u16, local: Option<Addr<'_>>, reuse: bool) -> bool {
-    core.has_endpoint(if reuse { List::OPEN } else { List::ALL }, |other| {
+    core.has_endpoint(if reuse { List::Active } else { List::TimeWait }, |other| {
         other.local_port() == port
             && local.is_none_or(|local| {
                 let its = other.local_ip();
@@ -179,7 +179,7 @@ pub(crate) fn connect(core: &mut Core, id: PcbId, addr: Addr<'_>, port: u16, con
 /// Another connection has the same 4-tuple.
 fn exists(core: &Core, pcb: Pcb<'_>) -> bool {
     let tuple = Tuple::of(pcb);
-    core.find_in_any(List::PCBS, |other| other != pcb && tuple.matches(other)).is_some()
+    core.find_from(List::Bound, |other| other != pcb && tuple.matches(other)).is_some()
 }
 
 /// RFC 9293 3.10.1: the variables, and the SYN into the queue.
@@ -247,7 +247,7 @@ pub(crate) fn has_listener(pcb: Pcb<'_>) -> bool {
 /// tcp_close of a listener: connections that it has not accepted lose it.
 pub(crate) fn close_listener(core: &mut Core, listener: *mut c::tcp_pcb_listen) {
     #[cfg(any(lwip_callback_api, tcp_listen_backlog))]
-    core.find_in_any(List::PCBS, |pcb| {
+    core.find_from(List::Bound, |pcb| {
         if pcb.came_in_by(listener) {
             cm::on_listener_closed(pcb);
         }

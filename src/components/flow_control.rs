@@ -156,10 +156,8 @@ pub(crate) fn on_fin_delivered(pcb: Pcb<'_>) {
 /// tcp_recved: the application has consumed `len` octets. More than were delivered cannot be: the window ends at its
 /// maximum. Says whether the window opened so far that the peer is to be told (RFC 9293 3.8.6.2.2).
 pub(crate) fn on_consumed(pcb: Pcb<'_>, len: u16) -> bool {
-    let max = max_receive_window(pcb);
-    let outstanding = max.saturating_sub(pcb.rcv_wnd());
-    let fits = u32::from(len) <= u32::from(outstanding);
-    own(pcb).set_rcv_wnd(if fits { pcb.rcv_wnd() + Wnd::from(len) } else { max });
+    let window = u32::from(pcb.rcv_wnd()).saturating_add(len.into());
+    own(pcb).set_rcv_wnd(wnd(window.min(max_receive_window(pcb).into())));
     update_announced_window(pcb) >= config::TCP_WND_UPDATE_THRESHOLD
 }
 

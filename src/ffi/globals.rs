@@ -61,22 +61,24 @@ pub(crate) enum List {
 }
 
 impl List {
-    /// All, that of listeners first, those that are in the demultiplexing index last.
-    pub(crate) const ALL: &'static [Self; 4] = &[Self::Listen, Self::Bound, Self::Active, Self::TimeWait];
+    /// The next one, in lwIP's order: first that of listeners, and last those that segments are looked up in.
+    fn following(self) -> Option<Self> {
+        match self {
+            Self::Listen => Some(Self::Bound),
+            Self::Bound => Some(Self::Active),
+            Self::Active => Some(Self::TimeWait),
+            Self::TimeWait => None,
+        }
+    }
 
-    /// Those of PCBs that are no listeners.
-    pub(crate) const PCBS: &'static [Self] = &[Self::Bound, Self::Active, Self::TimeWait];
-
-    /// Those of PCBs that segments are for.
-    #[cfg(not(indexed))]
-    pub(crate) const CONNECTED: &'static [Self] = &[Self::Active, Self::TimeWait];
-
-    /// Those of what is of use to the application still.
-    pub(crate) const OPEN: &'static [Self] = &[Self::Listen, Self::Bound, Self::Active];
+    /// This one and all that follow.
+    pub(crate) fn onward(self) -> impl Iterator<Item = Self> {
+        core::iter::successors(Some(self), |list| list.following())
+    }
 
     /// The list whose head is at `head`.
     pub(crate) fn at(head: *const *mut tcp_pcb) -> Option<Self> {
-        Self::ALL.iter().copied().find(|list| core::ptr::eq(list.head(), head))
+        Self::Listen.onward().find(|list| core::ptr::eq(list.head(), head))
     }
 
     /// Where its head is.

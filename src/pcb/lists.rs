@@ -72,20 +72,23 @@ impl Core {
         next
     }
 
-    /// The first PCB of these lists, that of listeners not among them, that is the one.
-    pub(crate) fn find_in_any<'c>(&'c self, lists: &[List], is_it: impl Fn(Pcb<'c>) -> bool) -> Option<Pcb<'c>> {
-        lists.iter().find_map(|list| self.find_in(*list, &is_it))
+    /// The first PCB that is the one, in a list from `first` on, which is not that of listeners.
+    pub(crate) fn find_from<'c>(&'c self, first: List, is_it: impl Fn(Pcb<'c>) -> bool) -> Option<Pcb<'c>> {
+        first.onward().find_map(|list| self.find_in(list, &is_it))
     }
 
-    /// There is such a listener or PCB in one of these lists.
-    pub(crate) fn has_endpoint(&self, lists: &[List], mut is_it: impl FnMut(Endpoint<'_>) -> bool) -> bool {
-        for list in lists {
-            let mut next = self.head(*list);
-            while let Some(endpoint) = self.endpoint_in(*list, next) {
+    /// There is such a listener or PCB in a list up to `last`.
+    pub(crate) fn has_endpoint(&self, last: List, mut is_it: impl FnMut(Endpoint<'_>) -> bool) -> bool {
+        for list in List::Listen.onward() {
+            let mut next = self.head(list);
+            while let Some(endpoint) = self.endpoint_in(list, next) {
                 if is_it(endpoint) {
                     return true;
                 }
                 next = endpoint.next();
+            }
+            if list == last {
+                break;
             }
         }
         false

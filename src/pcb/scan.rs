@@ -11,7 +11,7 @@ impl Core {
     /// The connection that a segment with this tuple is for, received on the interface of this index: an active one
     /// before one in TIME-WAIT. The index is only asked for if there is one that is bound to an interface.
     pub(crate) fn lookup<'c>(&'c self, tuple: &Tuple<'_>, netif_index: impl Fn() -> u8) -> Option<Pcb<'c>> {
-        for list in List::CONNECTED {
+        for list in List::Active.onward() {
             // SAFETY: (listed), (lock)
             unsafe {
                 let mut ptr = *list.head();
