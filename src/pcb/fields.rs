@@ -235,7 +235,7 @@ macro_rules! beside {
             pub(super) unsent_tail: *mut c::tcp_seg,
             pub(super) unacked_tail: *mut c::tcp_seg,
             #[cfg(sack_recovery)]
-            pub(super) highest_sacked: *mut c::tcp_seg,
+            pub(super) kept: super::queue::Kept,
             #[cfg(rack)]
             pub(super) log: SendLog,
             #[cfg(sack_recovery)]
@@ -251,7 +251,7 @@ macro_rules! beside {
                 unsent_tail: core::ptr::null_mut(),
                 unacked_tail: core::ptr::null_mut(),
                 #[cfg(sack_recovery)]
-                highest_sacked: core::ptr::null_mut(),
+                kept: super::queue::Kept::NEW,
                 #[cfg(rack)]
                 log: SendLog::NEW,
                 #[cfg(sack_recovery)]
@@ -370,11 +370,9 @@ beside! {
         pipe: u32, set_pipe;
         /// Octets in `unacked` that are SACKed,
         sacked: u32, set_sacked;
-        /// the end of the highest of them,
-        sacked_end: SeqNum, set_sacked_end;
-        /// and where the last run of them begins.
+        /// and where the last run of them begins; the queue keeps the place where it ends.
         sacked_top: SeqNum, set_sacked_top;
-        /// The blocks below that run, as the last ACK had them, in a nutshell.
+        /// The blocks beside that run, in a nutshell: see the scoreboard.
         sack_digest: u16, set_sack_digest;
         /// Octets delivered to the peer since the connection began.
         delivered: u32, set_delivered;

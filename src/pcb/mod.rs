@@ -52,7 +52,7 @@ pub(crate) use listener::{Accept, Endpoint, Listener, NewListener};
 pub(crate) use queue::Cursor;
 pub(crate) use queue::{Chain, SegQueue};
 #[cfg(sack_recovery)]
-pub(crate) use queue::{Pick, Walk, transfer};
+pub(crate) use queue::{Pick, Start, Walk, transfer};
 #[cfg(sack_recovery)]
 pub(crate) use segment::Mark;
 pub(crate) use segment::{Seg, SegBox, free_chain};

@@ -12,10 +12,25 @@ use core::marker::PhantomData;
 pub(crate) struct SegQueue<'q> {
     head: *mut *mut tcp_seg,
     tail: *mut *mut tcp_seg,
-    /// Where the address of one of its segments is kept, or null: see [`walk`](Self::walk).
+    /// Where the places in it are kept, or null: see [`walk`](Self::walk).
     #[cfg(sack_recovery)]
-    kept: *mut *mut tcp_seg,
+    kept: *mut Kept,
     _pcb: PhantomData<&'q mut ()>,
+}
+
+/// Places in a queue that later walks start from, behind a segment that is in it; null is in front of all.
+#[cfg(sack_recovery)]
+#[derive(Clone, Copy)]
+pub(super) struct Kept {
+    /// The segment that was marked last.
+    marked: *mut tcp_seg,
+    /// The last one that a walk visited before it was interrupted.
+    visited: *mut tcp_seg,
+}
+
+#[cfg(sack_recovery)]
+impl Kept {
+    pub(super) const NEW: Self = Self { marked: core::ptr::null_mut(), visited: core::ptr::null_mut() };
 }
 
 /// A place in a queue: before a segment, or at the end.
@@ -54,7 +69,7 @@ impl Own<'_, Rod> {
                     head: &raw mut (*pcb.as_ptr()).unacked,
                     tail: &raw mut (*entry).beside.unacked_tail,
                     #[cfg(sack_recovery)]
-                    kept: &raw mut (*entry).beside.highest_sacked,
+                    kept: &raw mut (*entry).beside.kept,
                     _pcb: PhantomData,
                 },
             )
@@ -135,22 +150,35 @@ impl SegQueue<'_> {
             let seg = SegBox::from_raw(load(self.head))?;
             store(self.head, load(&raw const (*seg.seg().as_ptr()).next));
             #[cfg(sack_recovery)]
-            self.on_removed(seg.seg().as_ptr());
+            self.on_removed(seg.seg().as_ptr(), core::ptr::null_mut());
             Some(seg)
         }
     }
 
-    /// A segment leaves the queue: its address is kept no longer. Null is for all of them.
+    /// A segment leaves the queue: its address is kept no longer, and a walk goes on behind the one before it, which is null at the
+    /// front.
     #[cfg(sack_recovery)]
-    fn on_removed(&mut self, seg: *mut tcp_seg) {
+    fn on_removed(&mut self, seg: *mut tcp_seg, previous: *mut tcp_seg) {
         if self.kept.is_null() {
             return;
         }
         // SAFETY: (live): the place is in the entry of the PCB, under (lock).
         unsafe {
-            if seg.is_null() || core::ptr::eq(self.kept.read(), seg) {
-                self.kept.write(core::ptr::null_mut());
+            if core::ptr::eq((*self.kept).marked, seg) {
+                (*self.kept).marked = core::ptr::null_mut();
             }
+            if core::ptr::eq((*self.kept).visited, seg) {
+                (*self.kept).visited = previous;
+            }
+        }
+    }
+
+    /// All segments leave the queue.
+    #[cfg(sack_recovery)]
+    fn on_emptied(&mut self) {
+        if !self.kept.is_null() {
+            // SAFETY: as above.
+            unsafe { self.kept.write(Kept::NEW) };
         }
     }
 
@@ -185,14 +213,14 @@ impl SegQueue<'_> {
             self.tail.write(other.tail.read());
             store(other.head, core::ptr::null_mut());
             #[cfg(sack_recovery)]
-            other.on_removed(core::ptr::null_mut());
+            other.on_emptied();
         }
     }
 
     /// Frees all.
     pub(crate) fn clear(&mut self) {
         #[cfg(sack_recovery)]
-        self.on_removed(core::ptr::null_mut());
+        self.on_emptied();
         // SAFETY: (queue), (lock): all segments leave the queue, and are ours then.
         unsafe {
             let first = load(self.head);
@@ -299,11 +327,19 @@ pub(crate) enum Pick {
     Stop,
 }
 
-/// Moves those segments from one queue to another that `pick` says, to where their sequence numbers belong. Each queue is walked
-/// once, the other one as far as the last place that is needed.
+/// Moves those segments from one queue to another that `pick` says, to where their sequence numbers belong; `on_move` gets each
+/// before it goes. Each queue is walked once, the other one as far as the last place that is needed: if more than `most` segments
+/// come before that, it ends there.
 #[cfg(sack_recovery)]
-pub(crate) fn transfer(from: &mut SegQueue<'_>, to: &mut SegQueue<'_>, mut pick: impl FnMut(Seg<'_>) -> Pick) {
+pub(crate) fn transfer(
+    from: &mut SegQueue<'_>,
+    to: &mut SegQueue<'_>,
+    most: u32,
+    mut pick: impl FnMut(Seg<'_>) -> Pick,
+    mut on_move: impl FnMut(Seg<'_>),
+) {
     let (mut link, mut previous, mut target) = (from.head, core::ptr::null_mut::<tcp_seg>(), to.head);
+    let mut left = most;
     // SAFETY: (queue), (lock): the links of both queues are valid and end with null; a segment changes the queue whole, and the
     // address of the last one is kept right for both.
     unsafe {
@@ -315,15 +351,20 @@ pub(crate) fn transfer(from: &mut SegQueue<'_>, to: &mut SegQueue<'_>, mut pick:
                     link = &raw mut (*previous).next;
                 }
                 Pick::Take => {
+                    while let Some(other) = Seg::from_raw(load(target)).filter(|other| other.seq().lt(seg.seq())) {
+                        if left == 0 {
+                            return;
+                        }
+                        left -= 1;
+                        target = &raw mut (*other.as_ptr()).next;
+                    }
+                    on_move(seg);
                     let raw = seg.as_ptr();
-                    from.on_removed(raw);
+                    from.on_removed(raw, previous);
                     let next = load(&raw const (*raw).next);
                     store(link, next);
                     if next.is_null() {
                         from.tail.write(previous);
-                    }
-                    while let Some(other) = Seg::from_raw(load(target)).filter(|other| other.seq().lt(seg.seq())) {
-                        target = &raw mut (*other.as_ptr()).next;
                     }
                     let behind = load(target);
                     store(&raw mut (*raw).next, behind);
@@ -338,41 +379,71 @@ pub(crate) fn transfer(from: &mut SegQueue<'_>, to: &mut SegQueue<'_>, mut pick:
     }
 }
 
+/// Where a walk starts.
+#[cfg(sack_recovery)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// At the first segment.
+    Front,
+    /// Where the last one was interrupted that was started here or at the front; at the first segment if none was.
+    Interrupted,
+    /// Behind the segment that was marked last, as long as it is in the queue, or else at the first.
+    Marked,
+}
+
 /// Where a walk goes on from a segment.
 #[cfg(sack_recovery)]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Walk {
     /// To the next one.
     On,
-    /// To the next one, and this is where a later walk starts behind.
+    /// To the next one, and this is the one that was marked last.
     Mark,
-    /// Nowhere.
+    /// Nowhere: it is done.
     Stop,
+    /// Nowhere: it is interrupted, and this one is the next.
+    Interrupt,
 }
 
 #[cfg(sack_recovery)]
 impl SegQueue<'_> {
-    /// Shows segments to `visit`, in order: those behind the one that was marked last, as long as it is in the queue, or else all;
-    /// but no more than `most`.
-    pub(crate) fn walk(&mut self, behind_mark: bool, most: u32, mut visit: impl FnMut(Seg<'_>) -> Walk) {
-        // SAFETY: (queue), (lock), (live): whatever takes a segment out of the queue forgets that it was marked; the segments
+    /// Shows segments to `visit`, in order. Says whether that is done, up to the end or to a `Stop`. Only walks that do not start
+    /// at the mark keep the place where they are interrupted.
+    pub(crate) fn walk(&mut self, start: Start, mut visit: impl FnMut(Seg<'_>) -> Walk) -> bool {
+        // SAFETY: (queue), (lock), (live): whatever takes a segment out of the queue sees to the places that are kept; the segments
         // stay where they are meanwhile.
         unsafe {
-            let marked = if behind_mark && !self.kept.is_null() { Seg::from_raw(self.kept.read()) } else { None };
-            let mut next = match marked {
-                Some(seg) => load(&raw const (*seg.as_ptr()).next),
-                None => load(self.head),
+            let mut last = match start {
+                Start::Interrupted if !self.kept.is_null() => (*self.kept).visited,
+                Start::Marked if !self.kept.is_null() => (*self.kept).marked,
+                _ => core::ptr::null_mut(),
             };
-            for _ in 0..most {
-                let Some(seg) = Seg::from_raw(next) else { return };
+            let mut done = true;
+            loop {
+                let next = if last.is_null() { load(self.head) } else { load(&raw const (*last).next) };
+                let Some(seg) = Seg::from_raw(next) else { break };
                 match visit(seg) {
-                    Walk::Stop => return,
-                    Walk::Mark if !self.kept.is_null() => self.kept.write(seg.as_ptr()),
+                    Walk::Stop => break,
+                    Walk::Interrupt => {
+                        done = false;
+                        break;
+                    }
+                    Walk::Mark if !self.kept.is_null() => (*self.kept).marked = next,
                     Walk::Mark | Walk::On => {}
                 }
-                next = load(&raw const (*seg.as_ptr()).next);
+                last = next;
             }
+            if start != Start::Marked && !self.kept.is_null() {
+                (*self.kept).visited = if done { core::ptr::null_mut() } else { last };
+            }
+            done
         }
+    }
+
+    /// The segment that was marked last, as long as it is in the queue.
+    pub(crate) fn marked(&self) -> Option<Seg<'_>> {
+        // SAFETY: as in `walk`.
+        if self.kept.is_null() { None } else { unsafe { Seg::from_raw((*self.kept).marked) } }
     }
 }
 

@@ -1,6 +1,7 @@
 /* What an ACK may cost: with four times the segments in flight not more. The
- * walks end after 256 segments (src/components/rod/scoreboard.rs). A sanitizer's
- * own instructions would hide that. */
+ * walks end after 256 segments, where the next ACK goes on
+ * (src/components/rod/scoreboard.rs). A sanitizer's own instructions would hide
+ * that. */
 #include "sacks.h"
 
 #if defined(HAS_RECOVERY) && !defined(__SANITIZE_ADDRESS__)
@@ -65,6 +66,32 @@ static void different(unsigned round, s32_t n)
 
 static void sack_flood_of_different_blocks(void) { expect_flat(different, 1); }
 
+/* The same once the walks have come to what is SACKed, and beyond. The dearest
+ * of these ACKs is that by which the second 256 segments are taken for lost: it
+ * is the third with 700 in flight, and the fifth with many. */
+static void sack_flood_that_goes_on(void)
+{
+  unsigned long few = cost(700, different, 3), many = cost(MANY, different, 5);
+  EXPECT(many <= few + few / 4, "%lu instructions with 700 segments in flight, %lu with %u", few, many, MANY);
+}
+
+/* What is no attack: blocks far beyond the first 256 are taken all the same,
+ * within as many ACKs as it takes to come there. */
+static void sacks_beyond_what_one_walk_visits(void)
+{
+  unsigned i;
+  fly(MANY);
+  edges[0] = block(1000, 1003);
+  edges[1] = block(700, 701);
+  edges[2] = block(300, 310);
+  for (i = 0; i < 2 + MANY / 256; i++) {
+    send_blocks();
+  }
+  EXPECT(sacks_info().sacked == 14 * (u32_t)mss, "%u octets are SACKed, not those of 14 segments",
+         (unsigned)sacks_info().sacked);
+  sacks_check(0x7fffffff);
+}
+
 /* From the highest down: each segment becomes a run of its own. */
 static void downwards(unsigned round, s32_t n)
 {
@@ -91,6 +118,8 @@ static void sack_flood_of_what_is_taken_for_lost(void) { expect_flat(taken_back,
 #define CASE(name) { "walks_" #name, name, 0 }
 const struct attack_case cases_walks[] = {
   CASE(sack_flood_of_different_blocks),
+  CASE(sack_flood_that_goes_on),
+  CASE(sacks_beyond_what_one_walk_visits),
   CASE(sack_flood_from_the_end),
   CASE(sack_flood_of_what_is_taken_for_lost),
 };

@@ -1,7 +1,7 @@
 //! RACK-TLP (RFC 8985): losses are detected by time, and the last segments of a flight are probed.
 
 use super::recovery::Rate;
-use super::scoreboard::{Delivery, declare_lost, highest_delivered};
+use super::scoreboard::{Blocks, Delivery, declare_lost, highest_delivered};
 use super::{Rod, own, rtt};
 use crate::ffi::config;
 use crate::pcb::{Bit, Mark, Pcb, Pick, State, transfer};
@@ -163,8 +163,8 @@ pub(super) fn on_recovered(pcb: Pcb<'_>) {
 }
 
 /// RFC 8985 6.2, step 5: declares lost what was sent so long before the latest that was delivered; how many octets. For what
-/// has not waited long enough yet the reordering timer starts.
-pub(super) fn detect_losses(pcb: Pcb<'_>) -> u32 {
+/// has not waited long enough yet the reordering timer starts. `blocks`: those of the ACK, which are not lost.
+pub(super) fn detect_losses(pcb: Pcb<'_>, blocks: &Blocks) -> u32 {
     if !has(pcb, Rack::VALID) {
         return 0;
     }
@@ -173,7 +173,7 @@ pub(super) fn detect_losses(pcb: Pcb<'_>) -> u32 {
     let (log, now, mut wait) = (own(pcb), now(pcb), 0);
     let delivered = highest_delivered(pcb);
     let end = if delivered.gt(pcb.rack_end()) { delivered } else { pcb.rack_end() };
-    let lost = declare_lost(pcb, end, |seg, _| {
+    let lost = declare_lost(pcb, blocks, end, |seg, _| {
         let again = seg.is_marked(Mark::SentAgain);
         let Some(time) = log.time_sent(seg.end(), again) else { return false };
         // What was sent once was sent in order; else what is not known exactly is no evidence.
@@ -242,18 +242,19 @@ pub(crate) fn on_probe_timer(pcb: Pcb<'_>) {
     let first_missing = pcb.sacked() > 0;
     if new.is_none() {
         let last = unacked.back().map(|seg| seg.seq());
-        let mut octets = 0;
-        transfer(&mut unacked, &mut unsent, |seg| {
+        let (mut found, mut octets) = (false, 0);
+        let pick = |seg: crate::pcb::Seg<'_>| {
             let chosen = if first_missing { !seg.is_marked(Mark::Sacked) } else { Some(seg.seq()) == last };
-            if octets > 0 {
-                return Pick::Stop;
+            match (found, chosen && !seg.is_busy()) {
+                (true, _) => Pick::Stop,
+                (false, true) => {
+                    found = true;
+                    Pick::Take
+                }
+                (false, false) => Pick::Leave,
             }
-            if !chosen || seg.is_busy() {
-                return Pick::Leave;
-            }
-            octets = seg.seq_len();
-            Pick::Take
-        });
+        };
+        transfer(&mut unacked, &mut unsent, u32::MAX, pick, |seg| octets = seg.seq_len());
         rod.set_pipe(pcb.pipe().saturating_sub(octets));
         // Karn's algorithm.
         rod.set_rttest(0);

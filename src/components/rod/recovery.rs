@@ -3,12 +3,12 @@
 //! D-SACK (RFC 2883, RFC 3708).
 
 use super::retransmit::{NewAck, begin_recovery, on_ack_that_frees};
-use super::scoreboard::{self, Block, Delivery, detect_losses_of, uses_sack};
+use super::scoreboard::{self, Block, Blocks, Delivery, detect_losses_of, uses_sack};
 use super::{own, rtt, send};
 use crate::ffi::Wnd;
 use crate::ffi::diagnostics::{Event, debug, mib2_stat};
 use crate::pcb::{Bit, Mark, Pcb, Seg};
-use crate::wire::{MAX_SACKS, SeqNum};
+use crate::wire::SeqNum;
 
 /// What became of congestion.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,7 +55,7 @@ pub(crate) struct Rate {
 }
 
 /// An ACK that is acceptable, with its SACK blocks and the timestamp that it echoes.
-pub(crate) fn on_ack(pcb: Pcb<'_>, ack: SeqNum, blocks: &[Block; MAX_SACKS], echo: Option<u32>) -> Received {
+pub(crate) fn on_ack(pcb: Pcb<'_>, ack: SeqNum, blocks: &Blocks, echo: Option<u32>) -> Received {
     let rod = own(pcb);
     rod.set_extra(0);
     let (una, resending) = (pcb.lastack(), pcb.has(Bit::RTO).then(|| pcb.rto_end()));
@@ -78,7 +78,7 @@ pub(crate) fn on_ack(pcb: Pcb<'_>, ack: SeqNum, blocks: &[Block; MAX_SACKS], ech
     }
     let mut lost = 0;
     if delivery.octets > 0 && change != Change::Undone {
-        let newly = look_for_losses(pcb, una);
+        let newly = look_for_losses(pcb, blocks, una);
         lost = newly.0;
         if newly.1 == Change::Entered {
             change = Change::Entered;
@@ -101,9 +101,10 @@ pub(crate) fn on_ack(pcb: Pcb<'_>, ack: SeqNum, blocks: &[Block; MAX_SACKS], ech
     }
 }
 
-/// Queues what is lost to be sent again; how much that is, and whether recovery begins with it. `una`: SND.UNA before the ACK.
-fn look_for_losses(pcb: Pcb<'_>, una: SeqNum) -> (u32, Change) {
-    let lost = detect_losses_of(pcb);
+/// Queues what is lost to be sent again; how much that is, and whether recovery begins with it. `blocks` and `una`: those of the ACK,
+/// and SND.UNA before it.
+fn look_for_losses(pcb: Pcb<'_>, blocks: &Blocks, una: SeqNum) -> (u32, Change) {
+    let lost = detect_losses_of(pcb, blocks);
     #[cfg(path_mtu)]
     if is_path_probe(pcb, lost) {
         return (0, Change::None);
@@ -208,7 +209,7 @@ pub(super) fn on_timeout(pcb: Pcb<'_>) {
 /// The reordering timer expired (RFC 8985 6.3).
 #[cfg(rack)]
 pub(crate) fn on_reordering_timer(pcb: Pcb<'_>) -> Received {
-    let (lost, change) = look_for_losses(pcb, pcb.lastack());
+    let (lost, change) = look_for_losses(pcb, &Blocks::default(), pcb.lastack());
     rtt::on_delivery(pcb, true);
     Received { new: None, delivered: 0, lost, change, rate: None }
 }

@@ -8,6 +8,8 @@ mod reassembly;
 mod recovery;
 #[cfg_attr(fine_timers, path = "tests/rtt_ms.rs")]
 mod rtt;
+#[cfg(sack_recovery)]
+mod scoreboard;
 mod send;
 #[cfg(user_timeout)]
 mod user_timeout;
