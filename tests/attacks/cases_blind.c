@@ -369,6 +369,45 @@ static void rfc9293_syn_reopens_time_wait(void)
 #endif
 }
 
+#if LWIP_TCP_TIMESTAMPS
+/* A segment with the timestamp of so many milliseconds ago. */
+static void segment_of(u32_t ago, u8_t flags, const char *text)
+{
+  const u32_t words[2] = { lwip_htonl(vnet.now + 1000 - ago), lwip_htonl(p.ts_recent) };
+  static const u8_t head[4] = { 1, 1, 8, 10 };
+  memcpy(p.opts, head, 4);
+  memcpy(p.opts + 4, words, 8);
+  p.optlen = 12;
+  peer_segment(&p, flags, p.seq, p.ack, text, (u16_t)strlen(text));
+  p.optlen = 0;
+}
+
+/* RFC 7323 5.3: what is older than the last timestamp is acknowledged and dropped, a reset excepted; R3 for 24 days only (5.5). */
+static void rfc7323_paws(void)
+{
+  struct tcp_pcb *pcb = establish(&app, &p);
+  vnet_run(5000);
+  peer_send(&p, TCP_ACK, "abc", 3);
+  count_acks(&p);
+  EXPECT(app.got == 3 && (pcb->flags & TF_TIMESTAMP), "no timestamps");
+  segment_of(1000, TCP_ACK, "old");
+  EXPECT(app.got == 3 && pcb->rcv_nxt == p.seq, "data with an old timestamp were taken");
+  EXPECT(count_acks(&p) == 1, "no ACK in answer");
+  segment_of(0, TCP_ACK, "new");
+  EXPECT(app.got == 6, "data with the same timestamp were not taken");
+  p.seq += 3;
+  count_acks(&p);
+  /* As if the last one were 25 days old: in that time the peer's clock may have come round. */
+  tcp_ticks += 25u * 24 * 3600 * 1000 / TCP_SLOW_INTERVAL;
+  segment_of(1000, TCP_ACK, "old");
+  EXPECT(app.got == 9, "after 24 days an old timestamp still counts as old");
+  p.seq += 3;
+  count_acks(&p);
+  segment_of(3000, TCP_RST, "");
+  EXPECT(app.err_calls == 1 && app.err == ERR_RST, "an exact reset with an old timestamp was dropped");
+}
+#endif
+
 #define CASE(name) { #name, name, 0 }
 const struct attack_case cases_blind[] = {
   CASE(cve_2004_0230_blind_rst),
@@ -389,5 +428,8 @@ const struct attack_case cases_blind[] = {
   CASE(number_jack_cve_2020_35685_isn),
   CASE(rfc6528_isn_of_one_tuple_moves_with_the_clock),
   CASE(rfc6056_ephemeral_ports),
+#if LWIP_TCP_TIMESTAMPS
+  CASE(rfc7323_paws),
+#endif
 };
 const unsigned cases_blind_count = sizeof cases_blind / sizeof cases_blind[0];

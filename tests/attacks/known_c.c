@@ -73,6 +73,7 @@ static const struct known known[] = {
   { "misuse_close_twice_while_closing", dead },
   { "misuse_close_in_err_callback", dead },
   { "misuse_close_in_err_callback_of_abort", dead },
+  { "rfc7323_paws", "C does not look at the timestamps that it gets" },
   { "rfc9293_ack_in_syn_sent", "C resets it" },
   { "rfc9293_syn_reopens_time_wait", "C answers a SYN in TIME-WAIT by an ACK or a reset" },
   { "rfc9293_connect_to_many", "C sends SYNs to any address" },

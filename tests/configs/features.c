@@ -6,8 +6,14 @@
 
 #include <string.h>
 
+#include "lwip/autoip.h"
+#include "lwip/priv/nd6_priv.h"
+#include "lwip/priv/tcp_priv.h"
 #include "lwip/prot/tcp.h"
 #include "lwip/tcp.h"
+
+/* The quiet connection is one of IPv6 where there is no IPv4. */
+#define CHECK_REACHABILITY (LWIP_IPV6 && !LWIP_IPV4 && LWIP_ND6_TCP_REACHABILITY_HINTS)
 
 static void check_bind_conflict(void) {
   struct tcp_pcb *first = tcp_new(), *second = tcp_new();
@@ -122,7 +128,37 @@ static void check_hooks(void) {
 
 #endif /* CONFIGS_TCP_HOOKS */
 
-#if LWIP_TCP_PCB_NUM_EXT_ARGS || LWIP_TCP_KEEPALIVE || TCP_LISTEN_BACKLOG
+#if LWIP_AUTOIP && LWIP_IPV4 && LWIP_CALLBACK_API
+
+static uint32_t aborted;
+
+static void count_aborted(void *arg, err_t err) {
+  (void)arg;
+  CHECK(err == ERR_ABRT);
+  aborted++;
+}
+
+/* RFC 3927 1.9: what is bound to a link-local address stays when the interface gets another. */
+static void check_link_local_survives(void) {
+  static const char *const address[] = {"169.254.1.1", "10.9.8.7"};
+  for (size_t i = 0; i < 2; i++) {
+    ip_addr_t old, other;
+    CHECK(ipaddr_aton(address[i], &old) && ipaddr_aton("10.9.8.6", &other));
+    struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_V4);
+    CHECK(pcb != NULL && tcp_bind(pcb, &old, 4244) == ERR_OK);
+    tcp_err(pcb, count_aborted);
+    aborted = 0;
+    tcp_netif_ip_addr_changed(&old, &other);
+    CHECK(aborted == i);
+    if (i == 0) {
+      CHECK(tcp_close(pcb) == ERR_OK);
+    }
+  }
+}
+
+#endif
+
+#if LWIP_TCP_PCB_NUM_EXT_ARGS || LWIP_TCP_KEEPALIVE || TCP_LISTEN_BACKLOG || CHECK_REACHABILITY
 
 #define PORT 7778
 
@@ -211,6 +247,39 @@ static void quiet_let_pass(uint32_t ms) {
 
 #endif
 
+#if CHECK_REACHABILITY
+
+static void plant_stale_neighbour(int entry, int end) {
+  const ip_addr_t address = path_address(PATH_WIRE, true, end);
+  destination_cache[entry].destination_addr = *ip_2_ip6(&address);
+  destination_cache[entry].next_hop_addr = *ip_2_ip6(&address);
+  destination_cache[entry].cached_neighbor_idx = (u8_t)entry;
+  neighbor_cache[entry].next_hop_address = *ip_2_ip6(&address);
+  neighbor_cache[entry].netif = WIRE_NETIF(1 - end);
+  neighbor_cache[entry].state = ND6_STALE;
+}
+
+/* LWIP_ND6_TCP_REACHABILITY_HINTS: data and acknowledgments tell nd6 that the neighbour that they come from is there. */
+static void check_reachability(void) {
+  quiet_listen(1);
+  quiet.client = quiet_connect();
+  quiet_wait(1);
+  plant_stale_neighbour(0, 0);
+  plant_stale_neighbour(1, 1);
+  quiet_let_pass(1000);
+  CHECK(neighbor_cache[0].state == ND6_STALE && neighbor_cache[1].state == ND6_STALE);
+  CHECK(tcp_write(quiet.client, "x", 1, TCP_WRITE_FLAG_COPY) == ERR_OK && tcp_output(quiet.client) == ERR_OK);
+  quiet_let_pass(1000);
+  CHECK(neighbor_cache[0].state == ND6_REACHABLE && neighbor_cache[1].state == ND6_REACHABLE);
+  memset(&neighbor_cache[0], 0, 2 * sizeof neighbor_cache[0]);
+  memset(&destination_cache[0], 0, 2 * sizeof destination_cache[0]);
+  tcp_abort(quiet.client);
+  quiet_let_pass(1000);
+  CHECK(tcp_close(quiet.listener) == ERR_OK);
+}
+
+#endif
+
 #if LWIP_TCP_PCB_NUM_EXT_ARGS
 
 static uint32_t ext_destroyed, ext_passive;
@@ -253,6 +322,21 @@ static void check_ext_args_abort(u8_t first, u8_t second) {
   CHECK(tcp_close(quiet.listener) == ERR_OK);
 }
 
+/* tcp_listen() hands external arguments over: they are destroyed with the listener, once. C destroys them at once, too. */
+static void check_ext_args_of_a_listener(u8_t id, const struct tcp_ext_arg_callbacks *callbacks) {
+  if (lwip_tcp_rust_version == NULL) {
+    return;
+  }
+  struct tcp_pcb *pcb = tcp_new();
+  CHECK(pcb != NULL && tcp_bind(pcb, IP_ADDR_ANY, PORT + 1) == ERR_OK);
+  tcp_ext_arg_set_callbacks(pcb, id, callbacks);
+  tcp_ext_arg_set(pcb, id, &ext_destroyed);
+  const uint32_t before = ext_destroyed;
+  pcb = tcp_listen(pcb);
+  CHECK(pcb != NULL && ext_destroyed == before && tcp_ext_arg_get(pcb, id) == &ext_destroyed);
+  CHECK(tcp_close(pcb) == ERR_OK && ext_destroyed == before + 1);
+}
+
 static void check_ext_args(void) {
   static const struct tcp_ext_arg_callbacks callbacks = {ext_destroy, ext_passive_open};
   const u8_t first = tcp_ext_arg_alloc_id(), second = tcp_ext_arg_alloc_id();
@@ -273,6 +357,7 @@ static void check_ext_args(void) {
   const uint32_t before = ext_destroyed;
   CHECK(tcp_close(quiet.listener) == ERR_OK);
   CHECK(ext_destroyed == before + 1);
+  check_ext_args_of_a_listener(first, &callbacks);
   check_ext_args_abort(first, second);
 }
 
@@ -330,6 +415,12 @@ void features_run(void) {
   check_connect_to_many();
 #if CONFIGS_TCP_HOOKS
   check_hooks();
+#endif
+#if LWIP_AUTOIP && LWIP_IPV4 && LWIP_CALLBACK_API
+  check_link_local_survives();
+#endif
+#if CHECK_REACHABILITY
+  check_reachability();
 #endif
 #if LWIP_TCP_PCB_NUM_EXT_ARGS
   check_ext_args();
