@@ -67,7 +67,7 @@ pub(crate) fn forgive_pool_errors(count: u16) {
         let pools = &raw const c::lwip_stats.memp;
         let stats = (*pools)[c::memp_t_MEMP_TCP_PCB as usize];
         if !stats.is_null() {
-            (*stats).err = (*stats).err.saturating_sub(count.into());
+            (*stats).err = (*stats).err.wrapping_sub(count.into());
         }
     }
     let _ = count;

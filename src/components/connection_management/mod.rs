@@ -406,8 +406,9 @@ pub(crate) fn keep_alive(pcb: Pcb<'_>, now: u32) -> KeepAlive {
     let (interval, count) = (pcb.keep_intvl(), pcb.keep_cnt());
     #[cfg(not(lwip_tcp_keepalive))]
     let (interval, count) = (config::TCP_KEEPINTVL_DEFAULT, config::TCP_KEEPCNT_DEFAULT);
-    let idle = now.wrapping_sub(pcb.tmr());
-    let after = |probes: u32| ticks(pcb.keep_idle().wrapping_add(interval.wrapping_mul(probes)));
+    // In milliseconds, as the limits are, and wrapping after 49 days as they do: not every processor divides.
+    let idle = now.wrapping_sub(pcb.tmr()).wrapping_mul(config::TCP_SLOW_INTERVAL);
+    let after = |probes: u32| pcb.keep_idle().wrapping_add(interval.wrapping_mul(probes));
     #[cfg(not(user_timeout))]
     let dead = idle > after(count);
     // A user timeout takes the place of the number of probes; one of them has to be without an answer.
@@ -415,7 +416,7 @@ pub(crate) fn keep_alive(pcb: Pcb<'_>, now: u32) -> KeepAlive {
     let dead = match (pcb.user_timeout(), pcb.keep_cnt_sent()) {
         (0, _) => idle > after(count),
         (_, u8::MAX) => true,
-        (timeout, sent) => sent > 0 && idle >= timeout.div_ceil(config::TCP_SLOW_INTERVAL),
+        (timeout, sent) => sent > 0 && idle >= timeout,
     };
     if dead {
         KeepAlive::Dead
