@@ -29,6 +29,12 @@ impl Core {
         }
     }
 
+    /// There is a PCB that a list has linked at `ptr`: it does not end there.
+    #[inline(always)]
+    pub(super) fn is_linked(&self, ptr: *const tcp_pcb) -> bool {
+        if cfg!(memp_mem_malloc) { self.find(ptr).is_some() } else { !ptr.is_null() }
+    }
+
     /// Takes a PCB off a list, if it is on it (TCP_RMV).
     #[inline(never)]
     pub(crate) fn unregister(&self, list: List, pcb: Pcb<'_>) {
@@ -39,7 +45,7 @@ impl Core {
             let old = *link;
             loop {
                 let other = load(link);
-                if other.is_null() {
+                if !self.is_linked(other) {
                     return;
                 }
                 let next = &raw mut (*other).next;

@@ -14,8 +14,9 @@
 //! * **(live)** a `Pcb` points to a PCB that `table` knows as allocated: it came from there, and it is forgotten there
 //!   before its memory goes back to lwIP's pool. The `entry` of a `Pcb` is that PCB's, and an entry stays in place for ever.
 //! * **(listed)** what the heads of lwIP's lists and the `next` of the PCBs in them point to are PCBs, or listeners, that live:
-//!   TCP_REG, ours or C's, puts only such there, and none is freed before it is taken off. All the same a handle is made of such a
-//!   pointer only where `table` knows it.
+//!   TCP_REG, ours or C's, puts only such there, and none is freed before it is taken off. Should C have written into the `state`
+//!   of a PCB, which says on which list it is, one may be freed all the same: in lwIP's pool it stays memory of a PCB, that of the
+//!   heap is only looked at where `table` knows it, see `Core::is_linked`; and a handle is made of none.
 //! * **(queue)** a segment is owned either by one `SegBox` or by one queue of one PCB, whose links are all valid and
 //!   end with null; its `tcphdr` points to a whole TCP header inside its first pbuf, with its options and as aligned as
 //!   lwIP's memory is if the segment is to be sent. Only reliable ordered delivery makes views of queues, and where it has two of

@@ -183,6 +183,33 @@ proptest! {
     }
 }
 
+/// The state, which says on which list a PCB is, is a number that C may have written to: what is freed and still linked is not found,
+/// nor does what is behind it make anybody stumble.
+#[test]
+fn a_pcb_that_is_freed_while_it_is_listed_is_not_found() {
+    let mut bench = bench();
+    let peer = Peer { local: 1, local_port: 80, remote: 2, remote_port: 0xc000, netif: 0 };
+    let ids = [0, 1, 2].map(|more| {
+        let pcb = bench.core.allocate().expect("the pool has a PCB");
+        set_tuple(pcb, Peer { remote_port: peer.remote_port + more, ..peer });
+        put(&bench.core, pcb, false, false);
+        pcb.id()
+    });
+    bench.core.free(ids[1]);
+    let (local, remote) = (addr(peer.local), addr(peer.remote));
+    let (local, remote) = (Addr::of(&local), Addr::of(&remote));
+    let tuple = Tuple { local, local_port: 80, remote, remote_port: peer.remote_port + 1 };
+    assert!(bench.core.lookup(&tuple, || 0).is_none());
+    for id in [ids[0], ids[2]] {
+        if let Some(pcb) = bench.core.get(id) {
+            bench.core.unregister(List::Active, pcb);
+        }
+        bench.core.free(id);
+    }
+    // SAFETY: (lock): nobody lives.
+    unsafe { store(List::Active.head(), core::ptr::null_mut()) };
+}
+
 fn check(core: &Core, tuple: &Tuple<'_>, netif: u8) -> Result<(), TestCaseError> {
     let found = core.lookup(tuple, || netif).map(Pcb::id);
     let (active, waiting) = expected(core, tuple, netif);
