@@ -1,9 +1,11 @@
 //! Reassembly: from segments in any order, overlapping and duplicated, to the octet stream (RFC 9293 3.10.7.4, seventh
 //! and eighth step).
 
+#[cfg(tcp_queue_ooseq)]
+use super::Rod;
 #[cfg(lwip_tcp_sack_out)]
 use super::sack;
-use super::{Rod, ack_delayed, ack_now, own};
+use super::{ack_delayed, ack_now, own};
 use crate::ffi::pbuf::{Arrival, Pbuf};
 use crate::pcb::Pcb;
 #[cfg(tcp_queue_ooseq)]
