@@ -234,6 +234,7 @@ pub(crate) fn accept_callback(listener: Listener<'_>) -> AcceptCallback {
 }
 
 /// Whether somebody is there to accept the connection.
+#[cfg(lwip_event_api)]
 pub(crate) fn has_listener(pcb: Pcb<'_>) -> bool {
     #[cfg(any(lwip_callback_api, tcp_listen_backlog))]
     return pcb.listener().is_some();

@@ -602,7 +602,6 @@ fn challenge(pcb: Pcb<'_>, segment: &mut Segment) {
 }
 
 /// RFC 9293 3.10.7.4, fifth step, SYN-RECEIVED: the acknowledgment of our SYN establishes the connection.
-#[inline(never)]
 fn on_ack_in_syn_rcvd(core: &mut Core, id: PcbId, segment: &mut Segment) {
     let Some(pcb) = core.get(id) else { return };
     if !segment.has(Flags::ACK) {
@@ -615,14 +614,12 @@ fn on_ack_in_syn_rcvd(core: &mut Core, id: PcbId, segment: &mut Segment) {
     cm::enter(pcb, State::Established);
     let answer = if pcb.active_open() != 0 {
         core.call_connected(id)
-    } else if api::has_listener(pcb) {
+    } else {
         cm::backlog::remove(pcb);
         core.call_accept(id)
-    } else {
-        // Nobody is there to accept it any more.
-        Err(Error::VAL)
     };
-    if answer.is_err_and(|error| error != Error::ABRT) {
+    if answer.is_err() {
+        // Without effect if the application has aborted it.
         api::abandon(core, id, true);
     }
 }
@@ -799,8 +796,8 @@ fn on_data(pcb: Pcb<'_>, segment: &mut Segment) {
     Packet::current(pcb.core()).confirm_reachability();
     segment.news.ack_at_once = received.ack_at_once;
     segment.news.data = received.has_data;
+    segment.news.fin = segment.incoming.fin;
     if segment.incoming.fin {
-        segment.news.fin = true;
         enter(pcb, cm::state_after_fin(pcb.state()));
     }
 }

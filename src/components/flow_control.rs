@@ -117,22 +117,23 @@ pub(crate) fn on_window_sent(pcb: Pcb<'_>) {
 /// right edge stayed where it was, as it does in a duplicate ACK.
 pub(crate) fn on_window_announced(pcb: Pcb<'_>, seq: SeqNum, ack: SeqNum, window: Wnd) -> bool {
     let fc = own(pcb);
-    let edge = pcb.snd_wl2() + u32::from(pcb.snd_wnd());
     let newer = pcb.snd_wl1().lt(seq) || (pcb.snd_wl1() == seq && pcb.snd_wl2().le(ack));
-    if newer {
-        fc.set_snd_wnd(window);
-        if pcb.snd_wnd_max() < window {
-            fc.set_snd_wnd_max(window);
-        }
-        fc.set_snd_wl1(seq);
-        fc.set_snd_wl2(ack);
+    if !newer {
+        return true;
     }
-    pcb.snd_wl2() + u32::from(pcb.snd_wnd()) == edge
+    let edge = pcb.snd_wl2() + u32::from(pcb.snd_wnd());
+    fc.set_snd_wnd(window);
+    if pcb.snd_wnd_max() < window {
+        fc.set_snd_wnd_max(window);
+    }
+    fc.set_snd_wl1(seq);
+    fc.set_snd_wl2(ack);
+    ack + u32::from(window) == edge
 }
 
-/// Octets were acknowledged: there is room in the send buffer for as many.
+/// Octets that were queued are acknowledged: there is room in the send buffer for as many.
 pub(crate) fn on_send_buffer_freed(pcb: Pcb<'_>, octets: Wnd) {
-    own(pcb).set_snd_buf(wnd(u32::from(pcb.snd_buf()).saturating_add(octets.into())));
+    own(pcb).set_snd_buf(pcb.snd_buf().wrapping_add(octets));
 }
 
 /// Octets were queued, for which there was room.

@@ -152,11 +152,15 @@ impl Core {
         }
     }
 
-    /// The accept callback of the listener that `id` came in by. Its argument is that of the new connection, which
+    /// The accept callback of the listener that `id` came in by; an error if nobody is there to accept it any more. Its argument is that of the new connection, which
     /// inherited it.
     pub(crate) fn call_accept(&mut self, id: PcbId) -> Result {
         let Some(pcb) = self.get(id) else { return Err(Error::ABRT) };
         let arg = pcb.callback_arg();
+        #[cfg(lwip_event_api)]
+        if !crate::api::has_listener(pcb) {
+            return Err(Error::VAL);
+        }
         #[cfg(lwip_callback_api)]
         {
             let Some(function) = pcb.listener().and_then(|listener| listener.accept()) else { return Err(Error::ARG) };

@@ -61,7 +61,7 @@ pub struct lwip_tcp_rust_info {
     pub segments_received: u32,
     /// Segments sent again.
     pub retransmissions: u32,
-    /// Duplicate ACKs received (RFC 5681 2).
+    /// Duplicate ACKs received (RFC 5681 2), counted in 16 bits.
     pub duplicate_acks: u32,
     /// Segments that wait out of sequence (TCP_QUEUE_OOSEQ).
     pub ooseq_segments: u32,

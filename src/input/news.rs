@@ -77,6 +77,9 @@ fn deliver_sent(core: &mut Core, id: PcbId, acked: Wnd) {
         let part = u16::try_from(left).unwrap_or(u16::MAX);
         left -= Wnd::from(part);
         core.call_sent(id, part).ok();
+        if size_of::<Wnd>() == size_of::<u16>() {
+            break;
+        }
     }
 }
 

@@ -262,6 +262,12 @@ impl Cursor<'_> {
         unsafe { Seg::from_raw(load(self.link)) }
     }
 
+    /// Another one at the same place, to be used until this one is.
+    #[cfg(tcp_queue_ooseq)]
+    pub(crate) fn here(&mut self) -> Cursor<'_> {
+        Cursor { link: self.link, previous: self.previous, _queue: PhantomData }
+    }
+
     /// The one before it, if the cursor has passed one.
     #[cfg(tcp_queue_ooseq)]
     pub(crate) fn previous(&self) -> Option<Seg<'_>> {

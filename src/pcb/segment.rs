@@ -400,7 +400,8 @@ impl SegBox {
     /// A received segment to be kept, whose header has its number in host byte order.
     #[cfg(tcp_queue_ooseq)]
     pub(crate) fn received(arrival: &Arrival) -> Option<Self> {
-        Self::allocate(arrival.share(), |_| arrival.header_ptr(), arrival.tot_len(), 0)
+        let len = arrival.tot_len();
+        Self::allocate(arrival.share(), |_| arrival.header_ptr(), len, 0)
     }
 
     /// Takes the data of a received segment out.

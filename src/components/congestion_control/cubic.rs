@@ -137,7 +137,7 @@ impl Algorithm for Cubic {
     fn on_ack(&mut self, cc: &Cc<'_>, ack: &Ack) {
         let (cwnd, mss) = (u32::from(cc.cwnd()), u32::from(cc.mss()));
         // 5.8, RFC 7661 4.3: a window that is not used is not known to be good, and does not grow. lastack has moved already.
-        let flight = (cc.snd_nxt() - cc.lastack()).saturating_add(ack.acked.into());
+        let flight = (cc.snd_nxt() - cc.lastack()).saturating_add(ack.acked);
         if cc.cwnd() < cc.ssthresh() {
             self.in_epoch = false;
             if flight.saturating_mul(2) >= cwnd {
@@ -147,7 +147,7 @@ impl Algorithm for Cubic {
             self.in_epoch = false;
         } else {
             let clock = (cc.core().clock(), u32::from(cc.sa() as u16) / 4);
-            cc.set_cwnd(wnd(self.avoid(cwnd, mss, ack.acked.into(), cc.prior_cwnd().into(), clock)));
+            cc.set_cwnd(wnd(self.avoid(cwnd, mss, ack.acked, cc.prior_cwnd().into(), clock)));
         }
     }
 

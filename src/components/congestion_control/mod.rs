@@ -48,7 +48,7 @@ fn own(pcb: Pcb<'_>) -> Cc<'_> {
 #[derive(Clone, Copy)]
 pub(crate) struct Ack {
     /// So many octets.
-    pub(crate) acked: Wnd,
+    pub(crate) acked: u32,
     /// What a timeout made us send again is still outstanding.
     pub(crate) after_timeout: bool,
 }
@@ -95,7 +95,7 @@ trait Algorithm {
         }
         let mss = u32::from(cc.mss());
         let limit = if ack.after_timeout { mss } else { 2 * mss };
-        grow(cc, limit.min(ack.acked.into()));
+        grow(**cc, limit.min(ack.acked));
     }
 
     /// Before a reduction, which may turn out needless.
@@ -121,17 +121,18 @@ trait Algorithm {
     /// One more duplicate ACK in recovery: a segment has left the network.
     fn on_duplicate_ack(&mut self, cc: &Cc<'_>) {
         // Not more segments than are in flight can have left the network, whatever the peer says (RFC 5681 3.2, step 4).
-        let limit = u32::from(cc.ssthresh()).saturating_add(cc.snd_nxt() - cc.lastack());
+        let limit = u32::from(cc.ssthresh()).wrapping_add(cc.snd_nxt() - cc.lastack());
         let cwnd = u32::from(cc.cwnd());
-        cc.set_cwnd(wnd(cwnd.saturating_add(cc.mss().into()).min(limit.max(cwnd))));
+        cc.set_cwnd(wnd(cwnd.wrapping_add(cc.mss().into()).min(limit.max(cwnd))));
     }
 
     /// `acked` octets were acknowledged in recovery, and more was lost.
-    fn on_partial_ack(&mut self, cc: &Cc<'_>, acked: Wnd) {
+    fn on_partial_ack(&mut self, cc: &Cc<'_>, acked: u32) {
         // RFC 6582 3.2, step 3: deflate by what was acknowledged, and add back a segment if that was one at least.
-        let (mss, acked) = (u32::from(cc.mss()), u32::from(acked));
+        let mss = u32::from(cc.mss());
         let deflated = u32::from(cc.cwnd()).saturating_sub(acked);
-        cc.set_cwnd(wnd(if acked >= mss { deflated.saturating_add(mss) } else { deflated }.max(mss)));
+        // Not more than there was, or a segment.
+        cc.set_cwnd(if acked >= mss { deflated + mss } else { deflated.max(mss) } as Wnd);
     }
 
     /// Everything that was outstanding when the loss was detected is acknowledged.
@@ -311,7 +312,8 @@ fn halved(cc: &Cc<'_>) -> Wnd {
 
 /// The window gets larger.
 #[cfg_attr(small, inline(never))]
-fn grow(cc: &Cc<'_>, octets: u32) {
+fn grow(pcb: Pcb<'_>, octets: u32) {
+    let cc = own(pcb);
     cc.set_cwnd(wnd(u32::from(cc.cwnd()).saturating_add(octets)));
 }
 
@@ -429,7 +431,7 @@ pub(crate) fn on_established(pcb: Pcb<'_>) {
 }
 
 /// `acked` octets were acknowledged, outside of recovery.
-pub(crate) fn on_ack(pcb: Pcb<'_>, acked: Wnd, after_timeout: bool) {
+pub(crate) fn on_ack(pcb: Pcb<'_>, acked: u32, after_timeout: bool) {
     let cc = own(pcb);
     let ack = Ack { acked, after_timeout };
     with_algorithm!(cc, algorithm => algorithm.on_ack(&cc, &ack));
@@ -452,7 +454,7 @@ pub(crate) fn on_fast_retransmit(pcb: Pcb<'_>) {
 }
 
 /// A partial ACK in recovery.
-pub(crate) fn on_partial_ack(pcb: Pcb<'_>, acked: Wnd) {
+pub(crate) fn on_partial_ack(pcb: Pcb<'_>, acked: u32) {
     let cc = own(pcb);
     with_algorithm!(cc, algorithm => algorithm.on_partial_ack(&cc, acked));
 }

@@ -1,7 +1,7 @@
 //! RFC 5681 and 6582, with appropriate byte counting (RFC 3465, L = 2).
 
 use super::{Ack, Algorithm, Cause, Cc, grow, halved};
-use crate::ffi::{Wnd, wnd};
+use crate::ffi::Wnd;
 
 /// All of its own state is in lwIP's struct: cwnd, ssthresh, bytes_acked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +29,13 @@ impl Algorithm for NewReno {
             return self.slow_start(cc, ack);
         }
         let cwnd = u32::from(cc.cwnd());
-        let mut counted = u32::from(cc.bytes_acked()).saturating_add(ack.acked.into());
+        // No more than two windows.
+        let mut counted = u32::from(cc.bytes_acked()).wrapping_add(ack.acked);
         if counted >= cwnd {
             counted -= cwnd;
-            grow(cc, cc.mss().into());
+            grow(**cc, cc.mss().into());
         }
-        cc.set_bytes_acked(wnd(counted));
+        cc.set_bytes_acked(counted as Wnd);
     }
 
     fn reduced(&mut self, cc: &Cc<'_>, cause: Cause) -> Wnd {

@@ -146,7 +146,7 @@ pub(crate) fn on_syn_in_syn_sent(pcb: Pcb<'_>, seq: SeqNum, ack: Option<SeqNum>)
     rod.set_lastack(ack);
     #[cfg(user_timeout)]
     user_timeout::on_progress(&rod);
-    rod.set_snd_queuelen(pcb.snd_queuelen().saturating_sub(1));
+    rod.set_snd_queuelen(pcb.snd_queuelen().wrapping_sub(1));
     // The SYN is the first segment there is: in flight, or about to be sent again.
     let (mut unsent, mut unacked) = rod.unsent_and_unacked();
     drop(unacked.pop_front().or_else(|| unsent.pop_front()));

@@ -108,13 +108,11 @@ pub(crate) fn receive(pcb: Pcb<'_>, segment: &mut Incoming) -> Option<Received> 
 #[inline(never)]
 fn fill_gap(pcb: Pcb<'_>, segment: &mut Incoming, end: SeqNum) -> SeqNum {
     let mut rod = own(pcb);
+    let (fin, end) = remove_covered(rod.ooseq(), end - u32::from(segment.fin), segment.fin);
+    segment.data.truncate((end - segment.seq) as u16);
+    segment.fin = fin;
+    let mut end = end + u32::from(fin);
     let mut queue = rod.ooseq();
-    let (fin, end) = remove_covered(&mut queue, end, segment.fin);
-    let mut end = segment.trim_end(end);
-    if fin && !segment.fin {
-        segment.fin = true;
-        end += 1;
-    }
     while !segment.fin && queue.current().is_some_and(|queued| queued.received_seq() == end) {
         let Some(queued) = queue.remove() else { break };
         end += queued.seg().seq_len();
@@ -138,7 +136,7 @@ fn fill_gap(_pcb: Pcb<'_>, _segment: &mut Incoming, end: SeqNum) -> SeqNum {
 /// Removes what a segment covers that ends at `end`: all of it if that has a FIN, which nothing can be behind. Says whether one is
 /// there now, and where the segment has to end so that what is left does not overlap it.
 #[cfg(tcp_queue_ooseq)]
-fn remove_covered(queue: &mut crate::pcb::Cursor<'_>, end: SeqNum, mut fin: bool) -> (bool, SeqNum) {
+fn remove_covered(mut queue: crate::pcb::Cursor<'_>, end: SeqNum, mut fin: bool) -> (bool, SeqNum) {
     while let Some(next) = queue.current() {
         if !fin && end.lt(next.received_end()) {
             let seq = next.received_seq();
@@ -178,9 +176,8 @@ fn queue_segment(rod: &mut Rod<'_>, segment: &mut Incoming) {
     while queue.current().is_some_and(|queued| queued.received_seq().lt(seq)) {
         queue.advance();
     }
-    let covers = |queued: crate::pcb::Seg<'_>| end.le(queued.received_seq() + queued.seq_len());
-    let known = queue.previous().is_some_and(|previous| previous.flags().has(Flags::FIN) || covers(previous))
-        || queue.current().is_some_and(|queued| queued.received_seq() == seq && covers(queued));
+    let known = queue.previous().is_some_and(|seg| seg.flags().has(Flags::FIN) || end.le(seg.received_end()))
+        || queue.current().is_some_and(|seg| seg.received_seq() == seq && end - seq <= seg.seq_len());
     if known {
         #[cfg(sack_recovery)]
         sack::report_duplicate(pcb, seq, end);
@@ -192,7 +189,7 @@ fn queue_segment(rod: &mut Rod<'_>, segment: &mut Incoming) {
     if let Some(previous) = queue.previous() {
         previous.truncate(seq - previous.received_seq());
     }
-    let (fin, end) = remove_covered(&mut queue, data_end, segment.fin);
+    let (fin, end) = remove_covered(queue.here(), data_end, segment.fin);
     new.seg().truncate(end - seq);
     let flags = new.seg().flags().without(Flags::FIN);
     new.seg().set_flags(if fin { flags | Flags::FIN } else { flags });

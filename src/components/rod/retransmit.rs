@@ -4,8 +4,8 @@ use super::send::free_acked;
 use super::{Rod, own, rtt};
 #[cfg(path_mtu)]
 use crate::components::connection_management::pmtu;
+use crate::ffi::Wnd;
 use crate::ffi::diagnostics::{Event, debug, mib2_stat};
-use crate::ffi::{Wnd, wnd};
 use crate::pcb::{Bit, Pcb, Seg, SegQueue};
 use crate::wire::SeqNum;
 
@@ -13,8 +13,8 @@ use crate::wire::SeqNum;
 #[derive(Clone, Copy)]
 pub(crate) struct NewAck {
     /// Sequence numbers that it covers.
-    pub(crate) acked: Wnd,
-    /// Octets of data that were freed: room in the send buffer.
+    pub(crate) acked: u32,
+    /// Octets of data that were freed: room in the send buffer, which they had all come from.
     pub(crate) freed: Wnd,
     /// What of recovery.
     pub(crate) recovery: Recovery,
@@ -50,7 +50,7 @@ pub(crate) fn on_new_ack(pcb: Pcb<'_>, ack: SeqNum) -> NewAck {
     on_ack_that_frees(pcb, ack, || {
         let mut rod = own(pcb);
         let (unsent, unacked) = rod.unsent_and_unacked();
-        free_acked(unacked, ack).and(free_acked(unsent, ack))
+        free_acked(unsent, ack, free_acked(unacked, ack, Freed::default()))
     })
 }
 
@@ -73,15 +73,6 @@ impl Freed {
         #[cfg(path_mtu)]
         {
             self.largest = self.largest.max(seg.len());
-        }
-    }
-
-    fn and(self, more: Self) -> Self {
-        Self {
-            octets: self.octets.wrapping_add(more.octets),
-            pbufs: self.pbufs.wrapping_add(more.pbufs),
-            #[cfg(path_mtu)]
-            largest: self.largest.max(more.largest),
         }
     }
 }
@@ -114,7 +105,7 @@ pub(super) fn on_ack_that_frees(pcb: Pcb<'_>, ack: SeqNum, free: impl FnOnce() -
     let acked = ack - pcb.lastack();
     rod.set_lastack(ack);
     let freed = free();
-    rod.set_snd_queuelen(u32::from(pcb.snd_queuelen()).saturating_sub(freed.pbufs) as u16);
+    rod.set_snd_queuelen(pcb.snd_queuelen().wrapping_sub(freed.pbufs as u16));
     if pcb.unacked_is_empty() {
         rtt::stop_timer(&rod)
     } else {
@@ -128,8 +119,8 @@ pub(super) fn on_ack_that_frees(pcb: Pcb<'_>, ack: SeqNum, free: impl FnOnce() -
         rod.clear(Bit::RTO);
     }
     NewAck {
-        acked: wnd(acked),
-        freed: wnd(freed.octets),
+        acked,
+        freed: freed.octets as Wnd,
         recovery,
         after_timeout,
         #[cfg(path_mtu)]
@@ -155,7 +146,7 @@ pub(crate) fn on_duplicate_ack(pcb: Pcb<'_>) -> u8 {
     // RFC 3042: the first two let a segment go that cwnd has no room for.
     #[cfg(sack_recovery)]
     rod.set_extra(u8::from(pcb.dupacks() < 3 && !is_in_recovery(pcb)));
-    rod.set_duplicate_acks(pcb.duplicate_acks().saturating_add(1));
+    rod.set_duplicate_acks(pcb.duplicate_acks().wrapping_add(1));
     pcb.dupacks()
 }
 

@@ -249,9 +249,8 @@ pub(crate) fn on_probe(pcb: Pcb<'_>, seq: SeqNum) {
     }
 }
 
-/// Frees the segments of a queue that `ack` covers; says what those were.
-pub(super) fn free_acked(mut queue: SegQueue<'_>, ack: SeqNum) -> Freed {
-    let mut freed = Freed::default();
+/// Frees the segments of a queue that `ack` covers; adds them to what was freed.
+pub(super) fn free_acked(mut queue: SegQueue<'_>, ack: SeqNum, mut freed: Freed) -> Freed {
     while queue.front().is_some_and(|seg| seg.end().le(ack)) {
         let Some(seg) = queue.pop_front() else { break };
         freed.add(seg.seg());

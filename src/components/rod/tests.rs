@@ -127,4 +127,24 @@ fn refused_data_are_kept_with_their_fin() {
     bench.finish(id);
 }
 
+/// Refused data of more than 64 kB are offered in parts, and the FIN behind the last one: here tcp_recv_null then closes.
+#[test]
+#[cfg(all(tcp_queue_ooseq, lwip_wnd_scale, lwip_callback_api))]
+fn the_fin_comes_behind_the_last_part_of_refused_data() {
+    let mut bench = bench();
+    let id = connected(&mut bench, 536, SeqNum::new(0), SeqNum::new(0));
+    let pcb = bench.core.get(id).expect("it lives");
+    cm::enter(pcb, State::CloseWait);
+    for part in [0..30_000, 10_000..40_000, 20_000..50_000] {
+        let more = Pbuf::reference(Layer::Raw, crate::pcb::tests::app_data(&stream()[part]));
+        add_refused_data(pcb, more.expect("memory"));
+    }
+    mark_refused_fin(pcb);
+    assert_eq!(crate::api::process_refused_data(&mut bench.core, id), Ok(()));
+    let pcb = bench.core.get(id).expect("it lives");
+    assert!(!pcb.has_refused_data());
+    assert_eq!(pcb.state(), State::LastAck);
+    bench.finish(id);
+}
+
 use crate::ffi::pbuf::{Layer, Pbuf};

@@ -45,7 +45,7 @@ impl Algorithm for Bbr {
         self.enter_recovery(&io(cc));
     }
 
-    fn on_partial_ack(&mut self, _cc: &Cc<'_>, _acked: Wnd) {}
+    fn on_partial_ack(&mut self, _cc: &Cc<'_>, _acked: u32) {}
 
     fn on_recovered(&mut self, cc: &Cc<'_>) {
         let mut io = io(cc);
