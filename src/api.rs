@@ -8,7 +8,7 @@ use crate::ffi::diagnostics::{forgive_pool_errors, mib2_stat};
 use crate::ffi::ip::{Addr, Netif};
 use crate::ffi::{Error, Result, bindings as c, config};
 use crate::output::{effective_mss, output, reset_peer, route};
-use crate::pcb::{Accept, Bit, Core, List, Listener, NewListener, Pcb, PcbId, State, Tuple};
+use crate::pcb::{Accept, Bit, Core, Lent, List, Listener, NewListener, Pcb, PcbId, State, Tuple};
 use crate::segmentation;
 use crate::timer::visit;
 use crate::wire::{Flags, SeqNum};
@@ -54,13 +54,13 @@ pub(crate) fn allocate(core: &mut Core, prio: u8) -> Option<PcbId> {
 #[cfg_attr(small, inline(never))]
 fn give_up_one(core: &mut Core, state: Option<State>, prio: u8) {
     let now = core.ticks();
-    let limit = prio.min(config::TCP_PRIO_MAX as u8);
+    let limit = u32::from(prio).min(config::TCP_PRIO_MAX);
     let (mut best, mut victim) = ((1, 0), None);
     let list = if state == Some(State::TimeWait) { List::TimeWait } else { List::Active };
     core.find_in(list, |pcb| {
         let rank = match state {
-            Some(state) => (pcb.state() == state).into(),
-            None => limit.saturating_sub(pcb.prio()),
+            Some(state) => u32::from(pcb.state() == state),
+            None => limit.saturating_sub(pcb.prio().into()),
         };
         let this = (rank, now.wrapping_sub(pcb.tmr()));
         if this >= best {
@@ -75,7 +75,7 @@ fn give_up_one(core: &mut Core, state: Option<State>, prio: u8) {
 
 /// tcp_bind: ERR_VAL if not CLOSED; ERR_USE if the port is taken; ERR_BUF if none is free.
 pub(crate) fn bind(core: &Core, pcb: Pcb<'_>, local: Addr<'_>, port: u16) -> Result {
-    if pcb.state() != State::Closed {
+    if !pcb.is_closed() {
         return Err(Error::VAL);
     }
     #[cfg(lwip_ipv6_scopes)]
@@ -136,7 +136,7 @@ fn free_port(pcb: Pcb<'_>) -> Option<NonZeroU16> {
 /// 3.9.2.3, MUST-46); ERR_BUF without a free port; ERR_USE if that very connection exists; ERR_MEM without memory for the SYN.
 pub(crate) fn connect(core: &mut Core, id: PcbId, addr: Addr<'_>, port: u16, connected: c::tcp_connected_fn) -> Result {
     let pcb = core.get(id).ok_or(Error::ARG)?;
-    if pcb.state() != State::Closed {
+    if !pcb.is_closed() {
         return Err(Error::ISCONN);
     }
     cm::settings::remote_ip(pcb, addr);
@@ -205,7 +205,7 @@ pub(crate) fn initial_sequence_number(pcb: Pcb<'_>) -> SeqNum {
 /// without memory; then the PCB stays as it is.
 pub(crate) fn listen(core: &mut Core, id: PcbId, accept: Accept) -> Result<*mut c::tcp_pcb> {
     let pcb = core.get(id).ok_or(Error::ARG)?;
-    if pcb.state() != State::Closed {
+    if !pcb.is_closed() {
         return Err(Error::CLSD);
     }
     let mut same = |other: Listener<'_>| other.local_port() == pcb.local_port() && other.local_ip().eq(pcb.local_ip());
@@ -510,16 +510,16 @@ pub(crate) fn wake_writers(core: &mut Core) {
         return;
     }
     core.set_memory_wanted(false);
-    visit(core, List::Active, |mut core, id| wake_writer(&mut core, id));
+    visit(core, List::Active, wake_writer);
 }
 
-fn wake_writer(core: &mut Core, id: PcbId) {
+fn wake_writer(mut core: Lent<'_>, id: PcbId) {
     let Some(pcb) = core.get(id) else { return };
     if pcb.wants_memory() == 0 || pcb.state() < State::Established {
         return;
     }
     rod::set_wants_memory(pcb, false);
     if core.call_sent(id, 0).is_ok() {
-        output(core, id).ok();
+        output(&mut core, id).ok();
     }
 }

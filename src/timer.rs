@@ -51,7 +51,7 @@ pub(crate) fn visit(core: &mut Core, list: List, look_after: fn(Lent<'_>, PcbId)
 /// tcp_slowtmr.
 pub(crate) fn slow(core: &mut Core) {
     core.set_ticks(core.ticks().wrapping_add(1));
-    visit(core, List::Active, |mut core, id| slow_visit(&mut core, id));
+    visit(core, List::Active, slow_visit);
     visit(core, List::TimeWait, |mut core, id| silence(&mut core, id));
 }
 
@@ -63,7 +63,8 @@ enum Fate {
     Ends,
 }
 
-fn slow_visit(core: &mut Core, id: PcbId) {
+fn slow_visit(mut core: Lent<'_>, id: PcbId) {
+    let core = &mut *core;
     #[cfg(not(fine_timers))]
     if retransmission_timers(core, id) == Fate::Ends {
         return api::abandon(core, id, false);
@@ -187,12 +188,13 @@ fn poll(core: &mut Core, id: PcbId) {
 pub(crate) fn fast(core: &mut Core) {
     #[cfg(fine_timers)]
     fine::on_fast_timer(core);
-    visit(core, List::Active, |mut core, id| fast_visit(&mut core, id));
+    visit(core, List::Active, fast_visit);
     visit(core, List::TimeWait, |mut core, id| offer_refused_data(&mut core, id));
     api::wake_writers(core);
 }
 
-fn fast_visit(core: &mut Core, id: PcbId) {
+fn fast_visit(mut core: Lent<'_>, id: PcbId) {
+    let core = &mut *core;
     let Some(pcb) = core.get(id) else { return };
     if pcb.has(Bit::ACK_DELAY) && rod::is_ack_due(pcb) {
         rod::ack_now(pcb);

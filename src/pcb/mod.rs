@@ -176,6 +176,12 @@ impl<'c> Pcb<'c> {
         PcbId { entry: self.entry, generation: table::generation(self.entry) }
     }
 
+    /// It is new, or was bound.
+    pub(crate) fn is_closed(self) -> bool {
+        // SAFETY: (live), (lock)
+        unsafe { get!(self.ptr.as_ptr(), state) == State::Closed as tcp_state }
+    }
+
     /// What a `Pcb` borrows: the lock is held.
     pub(crate) fn core(self) -> &'c Core {
         &Core(PhantomData)
