@@ -236,11 +236,11 @@ fn on_segment_in_closed(core: &mut Core, segment: &mut Segment) -> Option<PcbId>
 /// The listener for a port: one that is bound to the address before one for any.
 fn find_listener(core: &Core, port: u16) -> Option<Listener<'_>> {
     let packet = Packet::current(core);
-    let (local, netif_index) = (packet.dst(), packet.netif_index());
+    let local = packet.dst();
     let mut best = None;
     core.find_listener_by(|listener| {
-        let on_netif = listener.netif_idx() == 0 || listener.netif_idx() == netif_index;
-        if listener.local_port() != port || !on_netif {
+        let netif = listener.netif_idx();
+        if listener.local_port() != port || (netif != 0 && netif != packet.netif_index()) {
             return false;
         }
         let address = listener.local_ip();

@@ -1,6 +1,6 @@
 //! Listening PCBs: lwIP's `struct tcp_pcb_listen`, all owned by connection management.
 
-use super::{Core, Pcb, State, load, store};
+use super::{Core, List, Pcb, State, load, store};
 use crate::components::connection_management::Owner;
 use crate::ffi::bindings as c;
 use crate::ffi::ip::Addr;
@@ -250,7 +250,7 @@ impl Core {
     ///
     /// The destroy callbacks of external arguments run first, hence `&mut self`.
     pub(crate) fn free_listener(&mut self, ptr: *mut c::tcp_pcb_listen) {
-        if !self.unregister_listener(ptr) {
+        if !self.unlink(List::Listen, ptr.cast()) {
             return;
         }
         #[cfg(lwip_tcp_pcb_ext_args)]

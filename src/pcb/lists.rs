@@ -29,30 +29,37 @@ impl Core {
         }
     }
 
-    /// There is a PCB that a list has linked at `ptr`: it does not end there.
+    /// There is a PCB, or listener, that a list has linked at `ptr`: it does not end there.
     #[inline(always)]
-    pub(super) fn is_linked(&self, ptr: *const tcp_pcb) -> bool {
-        if cfg!(memp_mem_malloc) { self.find(ptr).is_some() } else { !ptr.is_null() }
+    pub(super) fn is_linked(&self, list: List, ptr: *const tcp_pcb) -> bool {
+        if cfg!(memp_mem_malloc) && list != List::Listen { self.find(ptr).is_some() } else { !ptr.is_null() }
     }
 
     /// Takes a PCB off a list, if it is on it (TCP_RMV).
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn unregister(&self, list: List, pcb: Pcb<'_>) {
         index::remove(pcb);
-        // SAFETY: (listed), (lock): `link` is the head of the list or the `next` of a PCB in it.
+        self.unlink(list, pcb.as_ptr());
+    }
+
+    /// Takes the PCB, or listener, at an address off a list; false if it is not on it.
+    #[inline(never)]
+    pub(super) fn unlink(&self, list: List, ptr: *const tcp_pcb) -> bool {
+        // SAFETY: (listed), (lock): `link` is the head of the list or the `next` of a PCB in it, which is where that of a listener is.
         unsafe {
             let mut link = list.head();
             let old = *link;
             loop {
                 let other = load(link);
-                if !self.is_linked(other) {
-                    return;
+                if !self.is_linked(list, other) {
+                    return false;
                 }
                 let next = &raw mut (*other).next;
-                if other == pcb.as_ptr() {
+                if core::ptr::eq(other, ptr) {
                     store(link, load(next));
                     store(next, core::ptr::null_mut());
-                    return self.on_change(list, old);
+                    self.on_change(list, old);
+                    return true;
                 }
                 link = next;
             }
@@ -140,32 +147,12 @@ impl Core {
         self.timer_needed();
     }
 
-    /// Takes a listener off its list; false if there is none at this address.
-    pub(super) fn unregister_listener(&self, listener: *const tcp_pcb_listen) -> bool {
-        // SAFETY: as in `unregister`.
-        unsafe {
-            let mut link = List::Listen.head().cast::<*mut tcp_pcb_listen>();
-            loop {
-                let current = load(link);
-                if current.is_null() {
-                    return false;
-                }
-                let next = &raw mut (*current).next;
-                if core::ptr::eq(current, listener) {
-                    store(link, load(next));
-                    return true;
-                }
-                link = next;
-            }
-        }
-    }
-
     /// Moves a listener to the front: the next segment is likely for it again.
     pub(crate) fn prefer_listener(&self, listener: Listener<'_>) -> bool {
         // SAFETY: under (lock).
         let is_first = unsafe { core::ptr::eq(*List::Listen.head().cast::<*mut tcp_pcb_listen>(), listener.as_ptr()) };
         if !is_first {
-            self.unregister_listener(listener.as_ptr());
+            self.unlink(List::Listen, listener.as_ptr().cast());
             // SAFETY: as in `register_listener`.
             unsafe {
                 let head = List::Listen.head();

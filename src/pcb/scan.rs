@@ -15,7 +15,7 @@ impl Core {
             // SAFETY: (listed), (lock)
             unsafe {
                 let mut ptr = *list.head();
-                while self.is_linked(ptr) {
+                while self.is_linked(list, ptr) {
                     if is_of(ptr, tuple) && (get!(ptr, netif_idx) == 0 || get!(ptr, netif_idx) == netif_index()) {
                         return self.find(ptr);
                     }
