@@ -153,7 +153,7 @@ impl Algorithm for Cubic {
 
     fn reduced(&mut self, cc: &Cc<'_>, cause: Cause) -> Wnd {
         let flight = wnd(cc.snd_nxt() - cc.lastack());
-        let used = window(cc).min(flight.max(Wnd::from(cc.mss()).saturating_mul(2)));
+        let used = window(**cc).min(flight.max(Wnd::from(cc.mss()).saturating_mul(2)));
         self.on_congestion(used.into());
         match cause {
             Cause::Loss => share(cc, used, 7, 10),

@@ -115,7 +115,8 @@ trait Algorithm {
         let ssthresh = self.reduced(cc, Cause::Loss);
         cc.set_ssthresh(ssthresh);
         // Three segments have left the network (RFC 5681 3.2, step 3).
-        cc.set_cwnd(wnd(u32::from(ssthresh).saturating_add(3 * u32::from(cc.mss()))));
+        cc.set_cwnd(ssthresh);
+        grow(**cc, 3 * u32::from(cc.mss()));
     }
 
     /// One more duplicate ACK in recovery: a segment has left the network.
@@ -293,8 +294,8 @@ fn set_hystart(cc: &Cc<'_>, new: HyStart) {
 }
 
 /// What may be in flight.
-fn window(cc: &Cc<'_>) -> Wnd {
-    cc.cwnd().min(cc.snd_wnd())
+fn window(pcb: Pcb<'_>) -> Wnd {
+    pcb.cwnd().min(pcb.snd_wnd())
 }
 
 /// `part` / `whole` of a window, and at least two segments.
@@ -306,8 +307,8 @@ fn share(cc: &Cc<'_>, window: Wnd, part: u32, whole: u32) -> Wnd {
 
 /// Half of what may be in flight, and at least two segments: RFC 5681, equation 4, with lwIP's measure of FlightSize.
 #[cfg_attr(small, inline(never))]
-fn halved(cc: &Cc<'_>) -> Wnd {
-    wnd((u32::from(window(cc)) / 2).max(2 * u32::from(cc.mss())))
+fn halved(pcb: Pcb<'_>) -> Wnd {
+    wnd((u32::from(window(pcb)) / 2).max(2 * u32::from(pcb.mss())))
 }
 
 /// The window gets larger.

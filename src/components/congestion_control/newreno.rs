@@ -40,10 +40,10 @@ impl Algorithm for NewReno {
 
     fn reduced(&mut self, cc: &Cc<'_>, cause: Cause) -> Wnd {
         match cause {
-            Cause::Loss => halved(cc),
+            Cause::Loss => halved(**cc),
             // RFC 8511 3.1: beta_ecn = 0.8.
             #[cfg(ecn)]
-            Cause::Mark => super::share(cc, super::window(cc), 4, 5),
+            Cause::Mark => super::share(cc, super::window(**cc), 4, 5),
         }
     }
 }
