@@ -1,5 +1,6 @@
 /* What lwIP's users complain about, as far as a TCP core can cure it. The
  * numbers are those of README.md; 7 and 8 are in cases_timing.c. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "attacks.h"
@@ -804,6 +805,155 @@ static void cve_2026_10634_address_change_during_iteration(void)
   vnet_drop_captured();
 }
 
+/* A driver that looks for received packets while it is asked to send: segments are then processed, callbacks called and PCBs freed
+ * in the middle of every walk over them. */
+#define AT_ONCE_PAIRS 3
+static struct side { struct tcp_pcb *pcb; u32_t got, sent, polls, polled_at; int fin; } sides[2 * AT_ONCE_PAIRS];
+static netif_output_fn plain_output;
+static unsigned at_once_depth, at_once_deepest, at_once_accepted;
+
+static err_t output_that_receives(struct netif *netif, struct pbuf *pb, const ip4_addr_t *dst)
+{
+  struct vnet_frame *f = vnet.wire;
+  if (f != NULL && at_once_depth < 12) {
+    vnet.wire = f->next;
+    at_once_deepest = LWIP_MAX(at_once_deepest, ++at_once_depth);
+    vnet_inject(f->data, f->len);
+    at_once_depth--;
+    free(f);
+  }
+  return plain_output(netif, pb, dst);
+}
+
+static void side_send(struct side *side)
+{
+  while (side->pcb != NULL && side->sent < 6000) {
+    u16_t len = (u16_t)LWIP_MIN(6000 - side->sent, 333);
+    if (tcp_write(side->pcb, data + side->sent, len, TCP_WRITE_FLAG_COPY) != ERR_OK) {
+      break;
+    }
+    side->sent += len;
+    tcp_output(side->pcb);
+  }
+}
+
+static err_t side_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *pb, err_t err)
+{
+  struct side *side = arg;
+  LWIP_UNUSED_ARG(err);
+  if (pb == NULL) {
+    side->fin = 1;
+    return ERR_OK;
+  }
+  for (struct pbuf *q = pb; q != NULL; q = q->next) {
+    EXPECT(memcmp(q->payload, data + side->got, q->len) == 0, "data differ behind %u", (unsigned)side->got);
+    side->got += q->len;
+  }
+  tcp_recved(pcb, pb->tot_len);
+  pbuf_free(pb);
+  side_send(side);
+  return ERR_OK;
+}
+
+static err_t side_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
+{
+  LWIP_UNUSED_ARG(pcb);
+  LWIP_UNUSED_ARG(len);
+  side_send(arg);
+  return ERR_OK;
+}
+
+/* Each poll changes the list of PCBs, and leaves somebody without memory, who is woken within it. */
+static err_t side_poll(void *arg, struct tcp_pcb *pcb)
+{
+  struct side *side = arg;
+  struct tcp_pcb *other = tcp_new();
+  ip_addr_t own;
+  LWIP_UNUSED_ARG(pcb);
+  EXPECT(side->polled_at != vnet.now, "polled twice in one tick of the timer");
+  side->polled_at = vnet.now;
+  side->polls++;
+  inject_arm(INJECT_OUTAGE, 1);
+  side_send(side);
+  inject_disarm();
+  side_send(&sides[(side - sides + 3) % (2 * AT_ONCE_PAIRS)]);
+  EXPECT(other != NULL, "no PCB");
+  IP_ADDR4(&own, 10, 0, 0, 1);
+  if (tcp_connect(other, &own, 81, NULL) == ERR_OK && check_pcb_on_list(other)) {
+    tcp_abort(other);
+  }
+  return ERR_OK;
+}
+
+static void side_err(void *arg, err_t err)
+{
+  EXPECT(arg == NULL, "a connection ends by err %d", err);
+}
+
+static void side_attach(struct side *side, struct tcp_pcb *pcb)
+{
+  side->pcb = pcb;
+  side->polled_at = vnet.now + 1;
+  tcp_arg(pcb, side);
+  tcp_recv(pcb, side_recv);
+  tcp_sent(pcb, side_sent);
+  tcp_err(pcb, side_err);
+  tcp_poll(pcb, side_poll, 1);
+}
+
+static err_t side_accept(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+  LWIP_UNUSED_ARG(arg);
+  EXPECT(pcb != NULL && err == ERR_OK && at_once_accepted < AT_ONCE_PAIRS, "accept");
+  side_attach(&sides[AT_ONCE_PAIRS + at_once_accepted++], pcb);
+  return ERR_OK;
+}
+
+static err_t side_connected(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+  LWIP_UNUSED_ARG(pcb);
+  EXPECT(err == ERR_OK, "connected");
+  side_send(arg);
+  return ERR_OK;
+}
+
+static void cve_2026_10634_driver_that_receives_when_sending(void)
+{
+  struct tcp_pcb *pcb = tcp_new();
+  ip_addr_t own;
+  unsigned i;
+  for (i = 0; i < sizeof data; i++) {
+    data[i] = (u8_t)(i * 7 + i / 251);
+  }
+  EXPECT(tcp_bind(pcb, IP_ADDR_ANY, 80) == ERR_OK && (pcb = tcp_listen(pcb)) != NULL, "listener");
+  tcp_accept(pcb, side_accept);
+  plain_output = vnet.netif.output;
+  vnet.netif.output = output_that_receives;
+  IP_ADDR4(&own, 10, 0, 0, 1);
+  for (i = 0; i < AT_ONCE_PAIRS; i++) {
+    side_attach(&sides[i], tcp_new());
+    EXPECT(tcp_connect(sides[i].pcb, &own, 80, side_connected) == ERR_OK, "tcp_connect");
+    expect_consistent();
+  }
+  vnet_run(20000);
+  for (i = 0; i < 2 * AT_ONCE_PAIRS; i++) {
+    EXPECT(sides[i].got == 6000 && sides[i].sent == 6000, "side %u: %u octets of 6000, %u sent", i,
+           (unsigned)sides[i].got, (unsigned)sides[i].sent);
+    EXPECT(sides[i].polls >= 10, "side %u: %u polls in 20 s", i, (unsigned)sides[i].polls);
+  }
+  EXPECT(at_once_deepest >= 3, "only %u deep", at_once_deepest);
+  for (i = 0; i < 2 * AT_ONCE_PAIRS; i++) {
+    tcp_arg(sides[i].pcb, NULL);
+    tcp_recv(sides[i].pcb, NULL);
+    tcp_sent(sides[i].pcb, NULL);
+    tcp_poll(sides[i].pcb, NULL, 0);
+    tcp_close(sides[i].pcb);
+    expect_consistent();
+  }
+  vnet_run(3 * TCP_MSL);
+  EXPECT(tcp_active_pcbs == NULL && tcp_tw_pcbs == NULL, "not closed");
+}
+
 static unsigned reconnects;
 static void err_reconnects(void *arg, err_t err)
 {
@@ -876,5 +1026,6 @@ const struct attack_case cases_complaints[] = {
   CASE(cve_2026_10634_callback_during_iteration),
   CASE(cve_2026_10634_address_change_during_iteration),
   CASE(address_change_reconnects_in_the_err_callback),
+  CASE(cve_2026_10634_driver_that_receives_when_sending),
 };
 const unsigned cases_complaints_count = sizeof cases_complaints / sizeof cases_complaints[0];
