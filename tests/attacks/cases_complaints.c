@@ -805,6 +805,7 @@ static void cve_2026_10634_address_change_during_iteration(void)
   vnet_drop_captured();
 }
 
+#ifdef TEST_RUST /* C's tcp_input, whose segment is in static variables, is not to be entered from within: it loops for ever */
 /* A driver that looks for received packets while it is asked to send: segments are then processed, callbacks called and PCBs freed
  * in the middle of every walk over them. */
 #define AT_ONCE_PAIRS 3
@@ -954,6 +955,8 @@ static void cve_2026_10634_driver_that_receives_when_sending(void)
   EXPECT(tcp_active_pcbs == NULL && tcp_tw_pcbs == NULL, "not closed");
 }
 
+#endif
+
 static unsigned reconnects;
 static void err_reconnects(void *arg, err_t err)
 {
@@ -1026,6 +1029,8 @@ const struct attack_case cases_complaints[] = {
   CASE(cve_2026_10634_callback_during_iteration),
   CASE(cve_2026_10634_address_change_during_iteration),
   CASE(address_change_reconnects_in_the_err_callback),
+#ifdef TEST_RUST
   CASE(cve_2026_10634_driver_that_receives_when_sending),
+#endif
 };
 const unsigned cases_complaints_count = sizeof cases_complaints / sizeof cases_complaints[0];

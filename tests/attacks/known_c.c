@@ -62,8 +62,6 @@ static const struct known known[] = {
     "the first ACK that moves on ends C's recovery: each further segment waits for the timer" },
   { "complaint_11_err_mem_woken_when_memory_returns", "C wakes it by the poll timer only" },
   { "complaint_11_err_mem_in_a_callback_is_woken", "C wakes it by the poll timer only" },
-  { "cve_2026_10634_driver_that_receives_when_sending",
-    "C's tcp_input keeps its segment in static variables: it cannot be entered from within" },
   { "cve_2026_10634_address_change_during_iteration",
     "tcp_netif_ip_addr_changed keeps the next pointer over an err callback" },
   { "misuse_pcb_after_err_callback", dead },
