@@ -292,9 +292,9 @@ unsafe extern "C" fn tcp_listen_with_backlog(pcb: *mut c::tcp_pcb, backlog: u8) 
 /// RECEIVE (RFC 9293 3.10.3): the application has consumed `len` octets of what was received. The window opens by as
 /// many, and the peer is told if that is worth a segment (3.8.6.2.2, MUST-39). More than were received count as all.
 #[unsafe(no_mangle)]
-extern "C" fn tcp_recved(pcb: *mut c::tcp_pcb, len: u16) {
+pub(super) extern "C" fn tcp_recved(pcb: *mut c::tcp_pcb, len: u16) {
     let mut core = enter();
-    if let Some(id) = connection_id(&core, pcb) {
+    if let Some(id) = connection(&core, pcb).map(Pcb::id) {
         api::recved(&mut core, id, len);
     }
 }
@@ -339,7 +339,7 @@ extern "C" fn tcp_output(pcb: *mut c::tcp_pcb) -> c::err_t {
 /// ERR_OK: the PCB is ours, and freed in time; it is not to be used any more. Should memory for the FIN be lacking, the
 /// timers try again. ERR_ARG: neither connection nor listener.
 #[unsafe(no_mangle)]
-extern "C" fn tcp_close(pcb: *mut c::tcp_pcb) -> c::err_t {
+pub(super) extern "C" fn tcp_close(pcb: *mut c::tcp_pcb) -> c::err_t {
     let mut core = enter();
     let id = match target(&core, pcb) {
         Target::Connection(pcb) => pcb.id(),

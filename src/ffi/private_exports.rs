@@ -4,6 +4,8 @@
 
 use super::bindings as c;
 use super::exports::{connection, connection_id, enter};
+#[cfg(lwip_callback_api)]
+use super::exports::{tcp_close, tcp_recved};
 use super::globals::List;
 use super::ip::{Addr, Netif, Route};
 use super::pbuf::Pbuf;
@@ -324,7 +326,7 @@ unsafe extern "C" fn tcp_eff_send_mss_netif(mss: u16, netif: *mut c::netif, dst:
 }
 
 /// The recv callback of a connection without one: takes and drops data, and closes if the peer does. What tcp_close
-/// returns, or ERR_OK; ERR_ARG: no connection.
+/// returns, or ERR_OK; ERR_ARG: NULL.
 #[cfg(lwip_callback_api)]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tcp_recv_null(
@@ -333,17 +335,14 @@ unsafe extern "C" fn tcp_recv_null(
     p: *mut c::pbuf,
     err: c::err_t,
 ) -> c::err_t {
-    let mut core = enter();
     // SAFETY: null or received data, whose reference comes with them.
-    let data = unsafe { Pbuf::from_raw(p) };
-    to_err_t(connection_id(&core, pcb).ok_or(Error::ARG).and_then(|id| {
-        match data {
-            Some(data) => api::recved(&mut core, id, data.tot_len()),
-            None if err == 0 => return api::close(&mut core, id),
-            None => {}
-        }
-        Ok(())
-    }))
+    match unsafe { Pbuf::from_raw(p) } {
+        _ if pcb.is_null() => return Error::ARG.code(),
+        Some(data) => tcp_recved(pcb, data.tot_len()),
+        None if err == 0 => return tcp_close(pcb),
+        None => {}
+    }
+    0
 }
 
 /// The accept callback of a listener without one: nobody wants the connection.
