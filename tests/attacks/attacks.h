@@ -17,10 +17,10 @@ struct attack_case {
 #define CASE_IS_TOLD 2
 
 extern const struct attack_case cases_blind[], cases_input[], cases_resource[],
-  cases_complaints[], cases_timing[], cases_misuse[], cases_recovery[], cases_walks[],
+  cases_complaints[], cases_reentry[], cases_timing[], cases_misuse[], cases_recovery[], cases_walks[],
   cases_path[];
 extern const unsigned cases_blind_count, cases_input_count, cases_resource_count,
-  cases_complaints_count, cases_timing_count, cases_misuse_count, cases_recovery_count, cases_walks_count,
+  cases_complaints_count, cases_reentry_count, cases_timing_count, cases_misuse_count, cases_recovery_count, cases_walks_count,
   cases_path_count;
 
 const char *known_c_attack(const char *name);

@@ -103,6 +103,7 @@ static const struct group groups[] = {
   { cases_input, &cases_input_count },
   { cases_resource, &cases_resource_count },
   { cases_complaints, &cases_complaints_count },
+  { cases_reentry, &cases_reentry_count },
   { cases_timing, &cases_timing_count },
   { cases_misuse, &cases_misuse_count },
   { cases_recovery, &cases_recovery_count },
