@@ -112,7 +112,7 @@ proptest! {
         for part in (1..=parts).rev() {
             prop_assert_eq!(pcb.cwnd(), start);
             let octets = if part == 1 { left } else { left / part };
-            on_ack(pcb, wnd(octets), false);
+            on_ack(pcb, wnd(octets).into(), false);
             left -= octets;
         }
         prop_assert_eq!(pcb.cwnd(), start + Wnd::from(mss));
