@@ -31,7 +31,10 @@ pub(crate) fn both(core: &mut Core) {
 /// Visits each PCB of a list once. A visit may call the application, which may free any PCB and add others: if the list of
 /// active PCBs changes, the walk starts anew, and who was visited in this round is marked. In TIME-WAIT the next one may have
 /// gone to make room for another PCB: then the walk ends early, and the next timer goes on.
+///
+/// A driver that receives while it is asked to send brings a walk inside of another: that one has to know of changes, too.
 pub(crate) fn visit(core: &mut Core, list: List, look_after: fn(Lent<'_>, PcbId)) {
+    let mut changed = core.active_pcbs_changed();
     let round = core.timer_round().wrapping_add(1);
     core.set_timer_round(round);
     let mut next = core.head(list);
@@ -43,9 +46,11 @@ pub(crate) fn visit(core: &mut Core, list: List, look_after: fn(Lent<'_>, PcbId)
             look_after(core.lend(), id);
         }
         if core.active_pcbs_changed() != 0 {
+            changed = 1;
             next = core.head(list);
         }
     }
+    core.set_active_pcbs_changed(changed);
 }
 
 /// tcp_slowtmr.
@@ -216,3 +221,6 @@ pub(crate) fn retry_output(core: &mut Core) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests;
