@@ -323,6 +323,30 @@ static void rfc1337_rst_in_time_wait(void)
   EXPECT(tcp_tw_pcbs == NULL, "TIME-WAIT is longer than 2 MSL");
 }
 
+/* lwIP sends its SYN again at once when an old connection's ACK comes; who makes up such ACKs gets no more SYNs than a timer would send. */
+static void wrong_acks_in_syn_sent_are_no_flood(void)
+{
+  struct tcp_pcb *pcb = tcp_new();
+  struct segment s;
+  ip_addr_t addr;
+  unsigned i, syns = 0, resets = 0;
+  app_attach(&app, pcb);
+  IP_ADDR4(&addr, 10, 0, 0, 2);
+  EXPECT(tcp_connect(pcb, &addr, 99, NULL) == ERR_OK, "tcp_connect");
+  peer_init(&p, PEER_ADDR, 99, pcb->local_port);
+  EXPECT(peer_receive(&p, &s), "no SYN");
+  for (i = 0; i < 300; i++) {
+    peer_segment(&p, TCP_ACK, p.seq, s.seq + 1000 + i, NULL, 0);
+  }
+  while (peer_receive(&p, &s)) {
+    syns += (s.flags & TCP_SYN) != 0;
+    resets += (s.flags & TCP_RST) != 0;
+  }
+  EXPECT(syns >= 1 && syns <= TCP_SYNMAXRTX, "%u SYNs for 300 wrong ACKs", syns);
+  EXPECT(resets == 300, "%u of 300 wrong ACKs reset", resets);
+  EXPECT(pcb->state == SYN_SENT, "state %d", pcb->state);
+}
+
 /* RFC 9293 3.10.7.3: in SYN-SENT an ACK of our SYN without the peer's is dropped, and the handshake goes on. */
 static void rfc9293_ack_in_syn_sent(void)
 {
@@ -415,6 +439,7 @@ const struct attack_case cases_blind[] = {
   CASE(rfc9293_syn_reopens_time_wait),
   CASE(rfc1337_rst_in_time_wait),
   CASE(rfc9293_ack_in_syn_sent),
+  CASE(wrong_acks_in_syn_sent_are_no_flood),
   CASE(cve_2004_0230_blind_rst_closing_states),
   CASE(cve_2004_0230_blind_rst_fin_wait),
   CASE(cve_2004_0230_blind_rst_syn_sent),
