@@ -12,11 +12,28 @@ use crate::wire::{Flags, HEADER_LEN, Header, SeqNum};
 
 /// The flags of tcp_write.
 #[derive(Clone, Copy)]
-pub(crate) struct WriteFlags {
-    /// TCP_WRITE_FLAG_COPY: the octets are copied.
-    pub(crate) copy: bool,
+pub(crate) struct WriteFlags(u8);
+
+impl WriteFlags {
+    /// As the application gives them.
+    pub(crate) fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn new(copy: bool, more: bool) -> Self {
+        Self(u8::from(copy) | u8::from(more) << 1)
+    }
+
+    /// TCP_WRITE_FLAG_COPY: the octets are copied. With LWIP_NETIF_TX_SINGLE_PBUF they always are.
+    fn copy(self) -> bool {
+        self.0 & 1 != 0 || cfg!(lwip_netif_tx_single_pbuf)
+    }
+
     /// TCP_WRITE_FLAG_MORE: more will follow, do not push.
-    pub(crate) more: bool,
+    pub(crate) fn more(self) -> bool {
+        self.0 & 2 != 0
+    }
 }
 
 /// The longest send queue, in pbufs.
@@ -25,18 +42,18 @@ const MAX_QUEUE: u32 = if config::TCP_SND_QUEUELEN < 0xfffc { config::TCP_SND_QU
 /// What tcp_write is going to do, allocated and filled, but not done yet: until everything is there, the connection is
 /// as it was, so that a failure has no effect.
 struct Plan {
-    /// How many octets go on where the last segment ends.
-    grow: u16,
+    /// What goes on where the last segment ends.
+    grow: AppData,
     /// One more pbuf, for the last segment.
     append: Option<(Pbuf, Checksum)>,
     /// How many octets that is together.
-    done: u16,
+    done: u32,
     /// New segments.
     chain: Chain,
     /// The pbufs of the queue, with these.
-    queued: u16,
+    queued: u32,
     /// Room that will be left behind the last segment.
-    oversize: u16,
+    oversize: u32,
     /// The last segment, or the first of the new ones, is larger than the others: it probes the path.
     #[cfg(path_mtu)]
     probes: bool,
@@ -63,11 +80,10 @@ pub(crate) fn write(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> Result {
     if len == 0 {
         return Ok(());
     }
-    if u32::from(len) > pcb.snd_buf().into() {
+    if len > pcb.snd_buf().into() {
         rod::set_memory_error(pcb, true);
         return Err(Error::MEM);
     }
-    let flags = WriteFlags { copy: flags.copy || cfg!(lwip_netif_tx_single_pbuf), ..flags };
     let queue_full = u32::from(pcb.snd_queuelen()) >= MAX_QUEUE;
     let planned = if queue_full { Err(Shortage::Queue) } else { plan(pcb, data, flags) };
     let plan = match planned {
@@ -91,21 +107,22 @@ pub(crate) fn write(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> Result {
 
 /// Segments, of which options take `option_len`, are kept to half the largest window that the peer has offered: it could
 /// not take more than one otherwise. A window too small even for that does not count.
-fn segment_size(pcb: Pcb<'_>, option_len: u16) -> u16 {
-    let half = (u32::from(pcb.snd_wnd_max()) / 2).min(0xffff) as u16;
-    if half > option_len { pcb.mss().min(half) } else { pcb.mss() }
+fn segment_size(pcb: Pcb<'_>, option_len: u32) -> u32 {
+    let half = u32::from(pcb.snd_wnd_max()) / 2;
+    let mss = u32::from(pcb.mss());
+    if half > option_len { mss.min(half) } else { mss }
 }
 
 /// As large as a segment may be that finds out what the path takes: the one that is queued for that already, as long as it is the
 /// last, or, when it is time for one, the next. 0: none may be.
-fn path_probe(pcb: Pcb<'_>, last: Option<&rod::LastUnsent>, size: u16) -> u16 {
+fn path_probe(pcb: Pcb<'_>, last: Option<&rod::LastUnsent>, size: u32) -> u32 {
     #[cfg(path_mtu)]
     {
-        let larger = last.is_some_and(|last| last.len.saturating_add(OptionSet(last.options).len(Some(pcb))) > size);
+        let larger = last.is_some_and(|last| taken_by(pcb, last) > size);
         if larger && cm::pmtu::is_probing(pcb) {
-            return cm::pmtu::next_size(pcb);
+            return cm::pmtu::next_size(pcb).into();
         }
-        cm::pmtu::probe_size(pcb).unwrap_or(0)
+        cm::pmtu::probe_size(pcb).unwrap_or(0).into()
     }
     #[cfg(not(path_mtu))]
     {
@@ -116,9 +133,9 @@ fn path_probe(pcb: Pcb<'_>, last: Option<&rod::LastUnsent>, size: u16) -> u16 {
 
 impl Plan {
     /// How large the segment behind one of `len` octets may be: only one may be larger than `size`.
-    fn next(&mut self, len: u32, most: u16, size: u16) -> u16 {
+    fn next(&mut self, len: u32, most: u32, size: u32) -> u32 {
         #[cfg(path_mtu)]
-        if most > size && len > size.into() {
+        if most > size && len > size {
             self.probes = true;
             return size;
         }
@@ -129,14 +146,14 @@ impl Plan {
 
 fn plan(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> core::result::Result<Plan, Shortage> {
     let options = OptionSet::of_connection(pcb);
-    let option_len = options.len(Some(pcb));
+    let option_len = u32::from(options.len(Some(pcb)));
     let size = segment_size(pcb, option_len).max(option_len + 1);
     let mut plan = Plan {
-        grow: 0,
+        grow: data.split(0).0,
         append: None,
         done: 0,
         chain: Chain::new(),
-        queued: pcb.snd_queuelen(),
+        queued: pcb.snd_queuelen().into(),
         oversize: 0,
         #[cfg(path_mtu)]
         probes: false,
@@ -146,24 +163,35 @@ fn plan(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> core::result::Result<
     let mut most = size.max(path_probe(pcb, last.as_ref(), size));
     if let Some(last) = last {
         plan_last(pcb, &mut plan, last, most, data, flags).ok_or(Shortage::Memory)?;
-        most = plan.next(u32::from(last.len) + u32::from(plan.done) + u32::from(option_len), most, size);
+        most = plan.next(u32::from(last.len) + plan.done + option_len, most, size);
     }
     while plan.done < data.len() {
-        // What is copied lies in one pbuf with the headers, what is referred to in one behind them.
-        plan.queued += if flags.copy { 1 } else { 2 };
-        if u32::from(plan.queued) > MAX_QUEUE {
-            return Err(Shortage::Queue);
-        }
         let (piece, _) = data.behind(plan.done).split(most - option_len);
         let behind = !plan.chain.is_empty();
-        let Copied { p, spare, sum } = pbuf_of(pcb, piece, option_len, most, behind, flags).ok_or(Shortage::Memory)?;
-        let seq = pcb.snd_lbb() + u32::from(plan.done);
+        let allocated = if flags.copy() {
+            copied(pcb, Layer::Transport, piece, most, behind, flags)
+        } else {
+            // What is referred to lies in a pbuf behind that of the headers.
+            plan.queued += 1;
+            referring(piece, option_len)
+        };
+        plan.queued += 1;
+        let Copied { p, spare, sum } = allocated.ok_or(Shortage::Memory)?;
+        let seq = pcb.snd_lbb() + plan.done;
         plan.chain.push_back(new_segment(pcb, Some(p), seq, Flags::NONE, options, sum).ok_or(Shortage::Memory)?);
-        most = plan.next(u32::from(piece.len()) + u32::from(option_len), most, size);
+        most = plan.next(piece.len() + option_len, most, size);
         plan.oversize = spare;
         plan.done += piece.len();
+        if plan.queued > MAX_QUEUE {
+            return Err(Shortage::Queue);
+        }
     }
     Ok(plan)
+}
+
+/// Octets of data and options in the last unsent segment.
+fn taken_by(pcb: Pcb<'_>, last: &rod::LastUnsent) -> u32 {
+    u32::from(last.len) + u32::from(OptionSet(last.options).len(Some(pcb)))
 }
 
 /// What of `data` the last unsent segment takes, which may be as long as `size`.
@@ -171,15 +199,14 @@ fn plan_last(
     pcb: Pcb<'_>,
     plan: &mut Plan,
     last: rod::LastUnsent,
-    size: u16,
+    size: u32,
     data: AppData,
     flags: WriteFlags,
 ) -> Option<()> {
-    let taken = u32::from(last.len) + u32::from(OptionSet(last.options).len(Some(pcb)));
-    let space = u32::from(size).saturating_sub(taken) as u16;
-    let oversize = rod::oversize(pcb);
+    let space = size.saturating_sub(taken_by(pcb, &last));
+    let oversize = u32::from(rod::oversize(pcb));
     let (fill, left) = data.split(space.min(oversize));
-    plan.grow = fill.len();
+    plan.grow = fill;
     plan.done = fill.len();
     plan.oversize = oversize - fill.len();
     let (piece, _) = left.split(space - fill.len());
@@ -187,12 +214,12 @@ fn plan_last(
         return Some(());
     }
     plan.done += piece.len();
-    if flags.copy {
-        let copy = copied(pcb, Layer::Raw, piece, 0, space - fill.len(), true, flags)?;
+    if flags.copy() {
+        let copy = copied(pcb, Layer::Raw, piece, space - fill.len(), true, flags)?;
         plan.append = Some((copy.p, copy.sum));
         plan.oversize = copy.spare;
     } else if fill.len() == 0 && rod::is_continued_by(pcb, piece) {
-        plan.grow = piece.len();
+        plan.grow = data.split(space).0;
         return Some(());
     } else {
         plan.append = Some((Pbuf::reference(Layer::Raw, piece)?, piece.sum()));
@@ -208,18 +235,15 @@ fn carry_out(pcb: Pcb<'_>, plan: Plan, data: AppData, flags: WriteFlags) {
         cm::pmtu::on_probe_queued(pcb);
     }
     let Plan { grow, append, chain, queued, oversize, .. } = plan;
-    let new = rod::NewData { data, grow, append, chain, queued, oversize, push: !flags.more };
+    let new = rod::NewData { len: data.len(), grow, append, chain, queued, oversize, push: !flags.more() };
     rod::on_data_queued(pcb, new);
 }
 
-/// A pbuf, or two, of data with room for options in front.
-fn pbuf_of(pcb: Pcb<'_>, data: AppData, option_len: u16, size: u16, behind: bool, flags: WriteFlags) -> Option<Copied> {
-    if flags.copy {
-        return copied(pcb, Layer::Transport, data, option_len, size, behind, flags);
-    }
-    let referring = Pbuf::reference(Layer::Transport, data)?;
-    let mut p = Pbuf::alloc(Layer::Transport, option_len)?;
-    p.cat(referring);
+/// A pbuf with room for options, and one that refers to data.
+fn referring(data: AppData, option_len: u32) -> Option<Copied> {
+    let rest = Pbuf::reference(Layer::Transport, data)?;
+    let mut p = Pbuf::alloc(Layer::Transport, option_len as u16)?;
+    p.cat(rest);
     Some(Copied { p, spare: 0, sum: data.sum() })
 }
 
@@ -248,30 +272,26 @@ fn new_segment(
 /// Data in pbufs, and the room that is left behind them.
 struct Copied {
     p: Pbuf,
-    spare: u16,
+    spare: u32,
     sum: Checksum,
 }
 
-/// A copy of `data`, options in front, with room for more behind them, `max` octets in all, if the application is likely to write
+/// A copy of `data`, a new segment's with room for options in front, with room for more behind them, `max` octets in all, if the application is likely to write
 /// more before it is sent (TCP_OVERSIZE). `behind`: others wait before it.
 #[cfg_attr(small, inline(never))]
-fn copied(
-    pcb: Pcb<'_>,
-    layer: Layer,
-    data: AppData,
-    option_len: u16,
-    max: u16,
-    behind: bool,
-    flags: WriteFlags,
-) -> Option<Copied> {
+fn copied(pcb: Pcb<'_>, layer: Layer, data: AppData, max: u32, behind: bool, flags: WriteFlags) -> Option<Copied> {
+    let option_len = match layer {
+        Layer::Transport => OptionSet::of_connection(pcb).len(Some(pcb)).into(),
+        Layer::Ip | Layer::Raw => 0,
+    };
     let len = option_len + data.len();
     #[cfg(tcp_oversize)]
     let spare = {
         let waits = || !pcb.has(Bit::NODELAY) && (behind || !pcb.unsent_is_empty() || !pcb.unacked_is_empty());
         if cfg!(lwip_netif_tx_single_pbuf) {
             max.saturating_sub(len)
-        } else if len < max && (flags.more || waits()) {
-            oversized(len).min(max.into()) as u16 - len
+        } else if len < max && (flags.more() || waits()) {
+            oversized(len).min(max) - len
         } else {
             0
         }
@@ -281,18 +301,18 @@ fn copied(
         let _ = (pcb, max, behind, flags);
         0
     };
-    let mut p = Pbuf::alloc_with_spare(layer, len, spare)?;
-    let sum = data.copy_to(p.first_mut().get_mut(usize::from(option_len)..)?);
+    let mut p = Pbuf::alloc_with_spare(layer, len as u16, spare as u16)?;
+    let sum = data.copy_to(p.first_mut().get_mut(option_len as usize..)?);
     Some(Copied { p, spare, sum })
 }
 
 /// The length to allocate for `len` octets: no less than that.
 #[cfg(tcp_oversize)]
-fn oversized(len: u16) -> u32 {
+fn oversized(len: u32) -> u32 {
     #[cfg(oversize_calc_length)]
-    let wished = u32::from(crate::ffi::oversize_length(len)).max(len.into());
+    let wished = u32::from(crate::ffi::oversize_length(len as u16)).max(len);
     #[cfg(not(oversize_calc_length))]
-    let wished = u32::from(len) + config::TCP_OVERSIZE;
+    let wished = len + config::TCP_OVERSIZE;
     wished.next_multiple_of(config::MEM_ALIGNMENT)
 }
 

@@ -137,8 +137,8 @@ pub(crate) fn on_send_buffer_freed(pcb: Pcb<'_>, octets: Wnd) {
 }
 
 /// Octets were queued, for which there was room.
-pub(crate) fn on_send_buffer_used(pcb: Pcb<'_>, octets: u16) {
-    own(pcb).set_snd_buf(pcb.snd_buf() - Wnd::from(octets));
+pub(crate) fn on_send_buffer_used(pcb: Pcb<'_>, octets: u32) {
+    own(pcb).set_snd_buf(pcb.snd_buf() - octets as Wnd);
 }
 
 /// Sequence numbers were received in order, no more than there is window for: it moves.

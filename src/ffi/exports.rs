@@ -311,10 +311,7 @@ unsafe extern "C" fn tcp_write(pcb: *mut c::tcp_pcb, data: *const c_void, len: u
     // SAFETY: null, or octets of the application, as tcp_write's documentation asks for.
     let data = unsafe { AppData::new(data.cast(), len) };
     to_err_t(match (connection(&core, pcb), data) {
-        (Some(pcb), Some(data)) => {
-            let flags = WriteFlags { copy: flags & 1 != 0, more: flags & 2 != 0 };
-            segmentation::write(pcb, data, flags)
-        }
+        (Some(pcb), Some(data)) => segmentation::write(pcb, data, WriteFlags::from_bits(flags)),
         _ => Err(Error::ARG),
     })
 }

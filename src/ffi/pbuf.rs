@@ -95,7 +95,7 @@ impl Pbuf {
     /// A PBUF_ROM pbuf that refers to `len` octets of the application at `data`, which it keeps until they are
     /// acknowledged (tcp_write without TCP_WRITE_FLAG_COPY). The payload is only ever read.
     pub(crate) fn reference(layer: Layer, data: AppData) -> Option<Self> {
-        let p = Self::alloc_type(layer, data.len, c::pbuf_type_PBUF_ROM)?;
+        let p = Self::alloc_type(layer, data.len as u16, c::pbuf_type_PBUF_ROM)?;
         // SAFETY: (pbuf): a PBUF_ROM pbuf is a struct pbuf_rom with the payload pointer at the same place.
         unsafe { set!(p.0.as_ptr(), payload, data.ptr.as_ptr().cast()) };
         Some(p)
@@ -266,30 +266,31 @@ unsafe fn trim_front(mut p: *mut c::pbuf, count: usize) {
 #[derive(Clone, Copy)]
 pub(crate) struct AppData {
     ptr: NonNull<u8>,
-    len: u16,
+    /// At most 0xffff: so wide because it is computed with.
+    len: u32,
 }
 
 impl AppData {
     /// # Safety
     /// `len` octets at `ptr` are readable, until they are acknowledged if they are not copied.
     pub(crate) unsafe fn new(ptr: *const u8, len: u16) -> Option<Self> {
-        NonNull::new(ptr.cast_mut()).map(|ptr| Self { ptr, len })
+        NonNull::new(ptr.cast_mut()).map(|ptr| Self { ptr, len: len.into() })
     }
 
-    pub(crate) fn len(self) -> u16 {
+    pub(crate) fn len(self) -> u32 {
         self.len
     }
 
     /// Splits the first `at` octets (at most all) off.
-    pub(crate) fn split(self, at: u16) -> (Self, Self) {
+    pub(crate) fn split(self, at: u32) -> (Self, Self) {
         let at = at.min(self.len);
         // SAFETY: still inside the application's octets, or one past them.
-        let rest = unsafe { self.ptr.add(usize::from(at)) };
+        let rest = unsafe { self.ptr.add(at as usize) };
         (Self { len: at, ..self }, Self { ptr: rest, len: self.len - at })
     }
 
     /// Those behind the first `count` (at most all).
-    pub(crate) fn behind(self, count: u16) -> Self {
+    pub(crate) fn behind(self, count: u32) -> Self {
         self.split(count).1
     }
 
@@ -301,17 +302,18 @@ impl AppData {
     /// Copies all octets to the start of `target` if they fit, and sums them up for the checksum if that is done on
     /// copy (LWIP_CHECKSUM_ON_COPY).
     pub(crate) fn copy_to(self, target: &mut [u8]) -> Checksum {
-        let Some(target) = target.get_mut(..usize::from(self.len)) else { return Checksum::default() };
+        let Some(target) = target.get_mut(..self.len as usize) else { return Checksum::default() };
         // SAFETY: `len` octets are readable by `new` and writable in `target`, which is our own pbuf, not theirs.
         unsafe {
             #[cfg(tcp_checksum_on_copy)]
             {
-                let sum = c::lwip_tcp_rust_chksum_copy(target.as_mut_ptr().cast(), self.ptr.as_ptr().cast(), self.len);
-                Checksum::default().append(sum, self.len)
+                let sum =
+                    c::lwip_tcp_rust_chksum_copy(target.as_mut_ptr().cast(), self.ptr.as_ptr().cast(), self.len as u16);
+                Checksum::default().append(sum, self.len as u16)
             }
             #[cfg(not(tcp_checksum_on_copy))]
             {
-                c::lwip_tcp_rust_memcpy(target.as_mut_ptr().cast(), self.ptr.as_ptr().cast(), self.len);
+                c::lwip_tcp_rust_memcpy(target.as_mut_ptr().cast(), self.ptr.as_ptr().cast(), self.len as u16);
                 Checksum::default()
             }
         }
@@ -322,8 +324,8 @@ impl AppData {
         #[cfg(tcp_checksum_on_copy)]
         {
             // SAFETY: `len` octets are readable by `new`.
-            let sum = !unsafe { c::inet_chksum(self.ptr.as_ptr().cast(), self.len) };
-            Checksum::default().append(sum, self.len)
+            let sum = !unsafe { c::inet_chksum(self.ptr.as_ptr().cast(), self.len as u16) };
+            Checksum::default().append(sum, self.len as u16)
         }
         #[cfg(not(tcp_checksum_on_copy))]
         Checksum::default()

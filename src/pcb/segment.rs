@@ -226,7 +226,7 @@ impl Seg<'_> {
     /// allocated that much more (`unsent_oversize`), they are copied there; else they are memory of the application, in which
     /// those that the pbuf refers to go on (see [`end_of_reference`](Self::end_of_reference)).
     pub(crate) fn extend(self, data: AppData, room: u16) {
-        let (mut p, extra) = (self.p(), data.len());
+        let (mut p, extra) = (self.p(), data.len() as u16);
         // SAFETY: (queue), (pbuf): the walk ends with the chain. (room): the caller's `room` is at most as much as
         // `unsent_oversize` says.
         let sum = unsafe {

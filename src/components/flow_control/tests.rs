@@ -164,7 +164,7 @@ proptest! {
         let mut used = Vec::new();
         for octets in uses {
             if Wnd::from(octets) <= pcb.snd_buf() {
-                on_send_buffer_used(pcb, octets);
+                on_send_buffer_used(pcb, octets.into());
                 used.push(octets);
             } else if let Some(octets) = used.pop() {
                 on_send_buffer_freed(pcb, octets.into());

@@ -35,18 +35,18 @@ pub(crate) struct LastUnsent {
 
 /// What tcp_write adds to the queue.
 pub(crate) struct NewData {
-    /// The data.
-    pub(crate) data: AppData,
-    /// How many of them go on where the last segment ends: in the room that was left there, or in the application's memory.
-    pub(crate) grow: u16,
+    /// How many octets.
+    pub(crate) len: u32,
+    /// Those of them that go on where the last segment ends: in the room that was left there, or in the application's memory.
+    pub(crate) grow: AppData,
     /// One more pbuf for the last segment.
     pub(crate) append: Option<(Pbuf, Checksum)>,
     /// New segments.
     pub(crate) chain: Chain,
     /// Pbufs of the whole queue then.
-    pub(crate) queued: u16,
+    pub(crate) queued: u32,
     /// Room that is left behind the last segment.
-    pub(crate) oversize: u16,
+    pub(crate) oversize: u32,
     /// The application has no more to write for now.
     pub(crate) push: bool,
 }
@@ -112,21 +112,21 @@ pub(crate) fn enqueue(pcb: Pcb<'_>, seg: SegBox) {
 /// Data are to be sent.
 #[inline]
 pub(crate) fn on_data_queued(pcb: Pcb<'_>, new: NewData) {
-    let NewData { data, grow, append, chain, queued, oversize, push } = new;
+    let NewData { len, grow, append, chain, queued, oversize, push } = new;
     let mut rod = own(pcb);
     #[cfg(user_timeout)]
     super::user_timeout::on_queueing(&rod);
-    rod.set_snd_queuelen(queued);
-    rod.set_snd_lbb(pcb.snd_lbb() + u32::from(data.len()));
+    rod.set_snd_queuelen(queued as u16);
+    rod.set_snd_lbb(pcb.snd_lbb() + len);
     let room = self::oversize(pcb);
     #[cfg(tcp_oversize)]
-    rod.set_unsent_oversize(oversize);
+    rod.set_unsent_oversize(oversize as u16);
     let mut unsent = rod.unsent();
     match (unsent.back(), append) {
         (Some(last), append) => {
             last.set_oversize_left(0);
-            if grow > 0 {
-                last.extend(data.split(grow).0, room);
+            if grow.len() > 0 {
+                last.extend(grow, room);
             }
             if let Some((p, sum)) = append {
                 last.append(p, sum);
@@ -136,7 +136,7 @@ pub(crate) fn on_data_queued(pcb: Pcb<'_>, new: NewData) {
     }
     unsent.append(chain);
     if let Some(last) = unsent.back() {
-        last.set_oversize_left(oversize);
+        last.set_oversize_left(oversize as u16);
         if push {
             last.add_flags(Flags::PSH);
         }

@@ -53,7 +53,7 @@ impl Sender {
     fn write(&mut self, octets: usize) {
         let octets = &stream()[self.written.len() % 0x8000..][..octets];
         self.written.extend(octets);
-        let written = segmentation::write(self.pcb(), app_data(octets), WriteFlags { copy: true, more: false });
+        let written = segmentation::write(self.pcb(), app_data(octets), WriteFlags::new(true, false));
         assert!(written.is_ok(), "there is memory for it");
     }
 

@@ -47,7 +47,7 @@ impl Sender {
     pub(super) fn write(&self, at: u32, octets: u32) {
         let octets = &stream()[at as usize..][..octets as usize];
         for piece in octets.chunks(usize::from(MSS)) {
-            let written = segmentation::write(self.pcb(), app_data(piece), WriteFlags { copy: true, more: false });
+            let written = segmentation::write(self.pcb(), app_data(piece), WriteFlags::new(true, false));
             assert!(written.is_ok(), "there is memory for it");
         }
     }

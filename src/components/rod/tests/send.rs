@@ -140,7 +140,7 @@ fn write(pcb: Pcb<'_>, model: &mut Model, octets: u16, flags: WriteFlags) -> Res
     if segmentation::write(pcb, data, flags).is_ok() {
         prop_assert!(room);
         model.written += u32::from(octets);
-        prop_assert!(own(pcb).unsent().back().is_some_and(|last| flags.more || last.flags().has(Flags::PSH)));
+        prop_assert!(own(pcb).unsent().back().is_some_and(|last| flags.more() || last.flags().has(Flags::PSH)));
     } else {
         prop_assert!(pcb.has(Bit::MEMORY_ERROR));
         set_memory_error(pcb, false);
@@ -236,7 +236,7 @@ proptest! {
         let mut model = Model::default();
         for step in steps {
             match step {
-                Step::Write { octets, copy, more } => write(pcb, &mut model, octets, WriteFlags { copy, more })?,
+                Step::Write { octets, copy, more } => write(pcb, &mut model, octets, WriteFlags::new(copy, more))?,
                 Step::Send { segments, held } => (0..segments).for_each(|_| send(pcb, &mut model, first, held)),
                 Step::SendFails => {
                     if let Some(seg) = take_front(pcb) {
@@ -293,7 +293,7 @@ proptest! {
         let data = app_data(&stream()[..usize::from(octets)]);
         let half = window / 2;
         let limit = if half == 0 { mss } else { mss.min(half) };
-        if segmentation::write(pcb, data, WriteFlags { copy, more: false }).is_ok() {
+        if segmentation::write(pcb, data, WriteFlags::new(copy, false)).is_ok() {
             let mut rod = own(pcb);
             let queue = rod.unsent();
             prop_assert!(queue.iter().all(|seg| (1..=limit).contains(&seg.len())));
@@ -316,7 +316,7 @@ fn a_write_that_fails_has_no_effect() {
         let octets = 1 + (round * 37) % 300;
         let Some(piece) = stream().get(written..written + octets) else { break };
         let before = (pcb.snd_lbb(), pcb.snd_buf(), pcb.snd_queuelen(), bench.memory.used());
-        let flags = WriteFlags { copy: round % 3 != 0, more: round % 2 == 0 };
+        let flags = WriteFlags::new(round % 3 != 0, round % 2 == 0);
         if segmentation::write(pcb, app_data(piece), flags).is_ok() {
             written += octets;
         } else {

@@ -43,7 +43,7 @@ impl Connection {
     /// Some octets are queued; the memory may be used up.
     fn write(&mut self, octets: u16) {
         let octets = &stream()[..usize::from(octets)];
-        segmentation::write(self.pcb(), app_data(octets), WriteFlags { copy: true, more: false }).ok();
+        segmentation::write(self.pcb(), app_data(octets), WriteFlags::new(true, false)).ok();
         fine::update(&mut self.bench.core, self.id);
     }
 
