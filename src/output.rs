@@ -347,8 +347,9 @@ fn add_hooked_options(pcb: Pcb<'_>, seg: &mut SegBox, left: usize) {
     }
 }
 
-/// What a connection sends beside its queue.
+/// What a connection sends beside its queue. As wide as a register, since it is handed on and compared.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
 enum Special {
     /// An ACK without data, with the SACK blocks that there are.
     Ack,

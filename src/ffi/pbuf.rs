@@ -302,6 +302,8 @@ impl AppData {
     /// Copies all octets to the start of `target` if they fit, and sums them up for the checksum if that is done on
     /// copy (LWIP_CHECKSUM_ON_COPY).
     pub(crate) fn copy_to(self, target: &mut [u8]) -> Checksum {
+        // SAFETY: by `new`; splitting makes it only less.
+        unsafe { core::hint::assert_unchecked(self.len <= 0xffff) };
         let Some(target) = target.get_mut(..self.len as usize) else { return Checksum::default() };
         // SAFETY: `len` octets are readable by `new` and writable in `target`, which is our own pbuf, not theirs.
         unsafe {

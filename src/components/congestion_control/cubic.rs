@@ -3,7 +3,7 @@
 //! With C = 0.4 and beta = 0.7 as the RFC has them. What is less than an octet is kept in parts of one.
 
 use super::short::Short;
-use super::{Ack, Algorithm, Cause, Cc, share, window};
+use super::{Ack, Algorithm, Cause, Cc, grow, share, window};
 use crate::ffi::{Wnd, wnd};
 
 /// Time that is counted since an epoch began: then the window is 86,400 segments above W_max, more than lwIP can have.
@@ -141,7 +141,7 @@ impl Algorithm for Cubic {
         if cc.cwnd() < cc.ssthresh() {
             self.in_epoch = false;
             if flight.saturating_mul(2) >= cwnd {
-                self.slow_start(cc, ack);
+                grow(**cc, self.slow_start(cc, ack));
             }
         } else if flight.saturating_add(mss.saturating_mul(2)) < cwnd {
             self.in_epoch = false;

@@ -13,7 +13,7 @@ const MIN_RTT_THRESH: u16 = 4;
 const MAX_RTT_THRESH: u16 = 16;
 const MIN_RTT_DIVISOR: u16 = 8;
 const N_RTT_SAMPLE: u8 = 8;
-const CSS_GROWTH_DIVISOR: Wnd = 4;
+const CSS_GROWTH_DIVISOR: u32 = 4;
 /// L, in segments, of a sender that is not paced; one that is has no such limit.
 const L: Wnd = 8;
 
@@ -168,18 +168,20 @@ impl HyStart {
     }
 }
 
-/// An ACK in slow start. False if it is not the first slow start, or round trips are not known for want of SACKs.
-pub(super) fn slow_start(state: &mut HyStart, cc: &Cc<'_>, ack: &Ack) -> bool {
+/// By how much an ACK opens the window in the first slow start; none if it is not that, or round trips are not known for want of SACKs.
+pub(super) fn slow_start(state: &mut HyStart, cc: &Cc<'_>, ack: &Ack) -> Option<u32> {
     if state.stage == Stage::Over || !cc.has(Bit::SACK) {
-        return false;
+        return None;
     }
-    let acked = ack.acked.min(limit(cc));
-    match state.on_ack(cc.lastack(), cc.snd_nxt(), cc.rack_rtt()) {
-        Growth::Whole => cc.set_cwnd(cc.cwnd().saturating_add(acked)),
-        Growth::Part => cc.set_cwnd(cc.cwnd().saturating_add(acked / CSS_GROWTH_DIVISOR)),
-        Growth::None => cc.set_ssthresh(cc.cwnd()),
-    }
-    true
+    let acked = ack.acked.min(limit(cc).into());
+    Some(match state.on_ack(cc.lastack(), cc.snd_nxt(), cc.rack_rtt()) {
+        Growth::Whole => acked,
+        Growth::Part => acked / CSS_GROWTH_DIVISOR,
+        Growth::None => {
+            cc.set_ssthresh(cc.cwnd());
+            0
+        }
+    })
 }
 
 /// L * SMSS.

@@ -84,18 +84,18 @@ trait Algorithm {
         }
     }
 
-    /// RFC 3465 2.3: by what was acknowledged, two segments at most; L = 1 while recovering from a timeout. The first slow start of a
-    /// connection is HyStart++'s, if that is built.
-    fn slow_start(&mut self, cc: &Cc<'_>, ack: &Ack) {
+    /// By how much an ACK opens the window. RFC 3465 2.3: by what was acknowledged, two segments at most; L = 1 while recovering from a
+    /// timeout. The first slow start of a connection is HyStart++'s, if that is built.
+    fn slow_start(&mut self, cc: &Cc<'_>, ack: &Ack) -> u32 {
         #[cfg(hystart)]
         if let (Some(state), false) = (self.hystart(), ack.after_timeout) {
-            if hystart::slow_start(state, cc, ack) {
-                return;
+            if let Some(octets) = hystart::slow_start(state, cc, ack) {
+                return octets;
             }
         }
         let mss = u32::from(cc.mss());
         let limit = if ack.after_timeout { mss } else { 2 * mss };
-        grow(**cc, limit.min(ack.acked));
+        limit.min(ack.acked)
     }
 
     /// Before a reduction, which may turn out needless.
@@ -312,7 +312,7 @@ fn halved(pcb: Pcb<'_>) -> Wnd {
 }
 
 /// The window gets larger.
-#[cfg_attr(small, inline(never))]
+#[inline(always)]
 fn grow(pcb: Pcb<'_>, octets: u32) {
     let cc = own(pcb);
     cc.set_cwnd(wnd(u32::from(cc.cwnd()).saturating_add(octets)));

@@ -17,6 +17,16 @@ impl NewReno {
     };
 }
 
+/// RFC 3465 2.1: by how much an ACK opens the window in congestion avoidance. By a segment for each window that is acknowledged.
+fn avoid(cc: &Cc<'_>, ack: &Ack) -> u32 {
+    let cwnd = u32::from(cc.cwnd());
+    // No more than two windows.
+    let counted = u32::from(cc.bytes_acked()).wrapping_add(ack.acked);
+    let (left, octets) = if counted < cwnd { (counted, 0) } else { (counted - cwnd, cc.mss().into()) };
+    cc.set_bytes_acked(left as Wnd);
+    octets
+}
+
 impl Algorithm for NewReno {
     #[cfg(hystart)]
     fn hystart(&mut self) -> Option<&mut super::HyStart> {
@@ -25,17 +35,8 @@ impl Algorithm for NewReno {
 
     #[inline(always)]
     fn on_ack(&mut self, cc: &Cc<'_>, ack: &Ack) {
-        if cc.cwnd() < cc.ssthresh() {
-            return self.slow_start(cc, ack);
-        }
-        let cwnd = u32::from(cc.cwnd());
-        // No more than two windows.
-        let mut counted = u32::from(cc.bytes_acked()).wrapping_add(ack.acked);
-        if counted >= cwnd {
-            counted -= cwnd;
-            grow(**cc, cc.mss().into());
-        }
-        cc.set_bytes_acked(counted as Wnd);
+        let octets = if cc.cwnd() < cc.ssthresh() { self.slow_start(cc, ack) } else { avoid(cc, ack) };
+        grow(**cc, octets);
     }
 
     fn reduced(&mut self, cc: &Cc<'_>, cause: Cause) -> Wnd {

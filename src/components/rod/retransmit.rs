@@ -83,21 +83,6 @@ pub(super) fn on_ack_that_frees(pcb: Pcb<'_>, ack: SeqNum, free: impl FnOnce() -
     #[cfg(sack_recovery)]
     rod.set_extra(0);
     let after_timeout = pcb.has(Bit::RTO);
-    let mut recovery = Recovery::None;
-    if pcb.recover().le(ack) {
-        rod.set_recovering(0);
-    }
-    if pcb.has(Bit::IN_FAST_RECOVERY) {
-        if pcb.recovering() != 0 {
-            recovery = Recovery::Partial;
-        } else {
-            rod.clear(Bit::IN_FAST_RECOVERY);
-            recovery = Recovery::Over;
-        }
-    }
-    if recovery != Recovery::Partial {
-        rod.set_dupacks(0);
-    }
     rod.set_nrtx(0);
     rtt::on_progress(pcb);
     #[cfg(user_timeout)]
@@ -117,6 +102,21 @@ pub(super) fn on_ack_that_frees(pcb: Pcb<'_>, ack: SeqNum, free: impl FnOnce() -
     }
     if after_timeout && all_resent_is_acked(pcb) {
         rod.clear(Bit::RTO);
+    }
+    let mut recovery = Recovery::None;
+    if pcb.recover().le(ack) {
+        rod.set_recovering(0);
+    }
+    if pcb.has(Bit::IN_FAST_RECOVERY) {
+        if pcb.recovering() != 0 {
+            recovery = Recovery::Partial;
+        } else {
+            rod.clear(Bit::IN_FAST_RECOVERY);
+            recovery = Recovery::Over;
+        }
+    }
+    if recovery != Recovery::Partial {
+        rod.set_dupacks(0);
     }
     NewAck {
         acked,

@@ -205,12 +205,12 @@ fn the_first_slow_start_is_the_only_one() {
         let mut bench = bench();
         let id = starting(&mut bench);
         let pcb = bench.core.get(id).expect("it lives");
-        on_ack(pcb, wnd(9 * SMSS), false);
+        on_ack(pcb, 9 * SMSS, false);
         assert_eq!(u32::from(pcb.cwnd()), 12 * SMSS);
         apply(pcb, loss);
         own(pcb).set_cwnd(wnd(4 * SMSS));
         own(pcb).set_ssthresh(Wnd::MAX);
-        on_ack(pcb, wnd(9 * SMSS), false);
+        on_ack(pcb, 9 * SMSS, false);
         assert_eq!(u32::from(pcb.cwnd()), 6 * SMSS);
     }
 }
@@ -230,14 +230,14 @@ fn after_css_the_window_is_the_threshold() {
         sender.round(1);
         assert_eq!(sender.round(9), Growth::Part);
         set_hystart(&own(pcb), sender.state);
-        on_ack(pcb, wnd(2 * SMSS), false);
+        on_ack(pcb, 2 * SMSS, false);
         assert_eq!(u32::from(pcb.cwnd()), 4 * SMSS + SMSS / 2);
         assert_eq!(pcb.ssthresh(), Wnd::MAX);
         for _ in 0..4 {
             assert_eq!(sender.round(9), Growth::Part);
         }
         set_hystart(&own(pcb), sender.state);
-        on_ack(pcb, wnd(2 * SMSS), false);
+        on_ack(pcb, 2 * SMSS, false);
         assert_eq!(u32::from(pcb.cwnd()), 4 * SMSS + SMSS / 2);
         assert_eq!(pcb.ssthresh(), pcb.cwnd());
     }
@@ -251,6 +251,6 @@ fn without_sack_there_is_no_hystart() {
     let pcb = bench.core.get(id).expect("it lives");
     own(pcb).set_ssthresh(Wnd::MAX);
     let before = u32::from(pcb.cwnd());
-    on_ack(pcb, wnd(9 * SMSS), false);
+    on_ack(pcb, 9 * SMSS, false);
     assert_eq!(u32::from(pcb.cwnd()), before + 2 * SMSS);
 }
