@@ -464,8 +464,8 @@ pub(crate) fn send_window_probe(core: &mut Core, id: PcbId) -> Result {
     let pcb = core.get(id).ok_or(Error::CONN)?;
     let Some(front) = rod::front(pcb) else { return Ok(()) };
     flow_control::on_probe(pcb);
-    let fin = front.len == 0 && front.flags.has(Flags::FIN);
-    send_special(core, id, if fin { Special::FinProbe } else { Special::WindowProbe })
+    let has_octet = front.len > 0 || !front.flags.has(Flags::FIN);
+    send_special(core, id, if has_octet { Special::WindowProbe } else { Special::FinProbe })
 }
 
 /// Tells the peer of a connection that it is over.

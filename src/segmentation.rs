@@ -110,7 +110,9 @@ pub(crate) fn write(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> Result {
 fn segment_size(pcb: Pcb<'_>, option_len: u32) -> u32 {
     let half = u32::from(pcb.snd_wnd_max()) / 2;
     let mss = u32::from(pcb.mss());
-    if half > option_len { mss.min(half) } else { mss }
+    let size = if half > option_len { mss.min(half) } else { mss };
+    // The MSS is never 0; one that leaves no room behind the options is no reason to stand still.
+    if option_len > 0 { size.max(option_len + 1) } else { size }
 }
 
 /// As large as a segment may be that finds out what the path takes: the one that is queued for that already, as long as it is the
@@ -147,7 +149,7 @@ impl Plan {
 fn plan(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> core::result::Result<Plan, Shortage> {
     let options = OptionSet::of_connection(pcb);
     let option_len = u32::from(options.len(Some(pcb)));
-    let size = segment_size(pcb, option_len).max(option_len + 1);
+    let size = segment_size(pcb, option_len);
     let mut plan = Plan {
         grow: data.split(0).0,
         append: None,
