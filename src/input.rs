@@ -193,6 +193,9 @@ fn on_segment(core: &mut Core, segment: &mut Segment) -> Option<PcbId> {
         drop_counted();
         return None;
     }
+    core.set_input_pcb(id.as_ptr());
+    #[cfg(sack_recovery)]
+    core.set_duplicate(None);
     process(core, id, segment)
 }
 
@@ -456,9 +459,6 @@ fn retry_syn(core: &mut Core, id: PcbId) {
 #[cfg_attr(small, inline(never))]
 fn process(core: &mut Core, id: PcbId, segment: &mut Segment) -> Option<PcbId> {
     let pcb = core.get(id)?;
-    core.set_input_pcb(pcb.as_ptr());
-    #[cfg(sack_recovery)]
-    core.set_duplicate(None);
     if pcb.state() == State::SynSent {
         match on_segment_in_syn_sent(pcb, segment) {
             InSynSent::Dropped => {}
@@ -487,11 +487,13 @@ fn process(core: &mut Core, id: PcbId, segment: &mut Segment) -> Option<PcbId> {
     cc::ecn::on_segment(pcb, segment.control.flags(), Packet::current(core).tos(), segment.seq_len > 0);
     let establishes = pcb.state() == State::SynRcvd;
     let pcb = if establishes {
-        on_ack_in_syn_rcvd(core, id, segment);
-        match core.get(id) {
-            Some(pcb) if pcb.state() != State::SynRcvd => pcb,
-            _ => return Some(id),
+        if !on_ack_in_syn_rcvd(pcb, segment) {
+            return Some(id);
         }
+        let active = pcb.active_open() != 0;
+        on_opened(core, id, active);
+        let Some(pcb) = core.get(id) else { return Some(id) };
+        pcb
     } else {
         pcb
     };
@@ -601,23 +603,24 @@ fn challenge(pcb: Pcb<'_>, segment: &mut Segment) {
     }
 }
 
-/// RFC 9293 3.10.7.4, fifth step, SYN-RECEIVED: the acknowledgment of our SYN establishes the connection.
-fn on_ack_in_syn_rcvd(core: &mut Core, id: PcbId, segment: &mut Segment) {
-    let Some(pcb) = core.get(id) else { return };
+/// RFC 9293 3.10.7.4, fifth step, SYN-RECEIVED: the acknowledgment of our SYN establishes the connection. Says whether it does.
+fn on_ack_in_syn_rcvd(pcb: Pcb<'_>, segment: &mut Segment) -> bool {
     if !segment.has(Flags::ACK) {
-        return;
+        return false;
     }
     if !segment.ack.within(pcb.lastack() + 1, pcb.snd_nxt() - pcb.lastack()) {
         segment.news.refused = true;
-        return;
+        return false;
     }
     cm::enter(pcb, State::Established);
-    let answer = if pcb.active_open() != 0 {
-        core.call_connected(id)
-    } else {
-        cm::backlog::remove(pcb);
-        core.call_accept(id)
-    };
+    cm::backlog::remove(pcb);
+    true
+}
+
+/// The application hears of a connection that both sides have opened at once, or the peer. If it does not want it, or nobody is
+/// there to accept it any more, the connection is gone.
+fn on_opened(core: &mut Core, id: PcbId, active: bool) {
+    let answer = if active { core.call_connected(id) } else { core.call_accept(id) };
     if answer.is_err() {
         // Without effect if the application has aborted it.
         api::abandon(core, id, true);

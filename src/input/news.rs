@@ -101,15 +101,18 @@ fn close(core: &mut Core, id: PcbId) {
 
 /// The recv callback, for at most 64 kB at a time.
 fn deliver_data(core: &mut Core, id: PcbId, data: Option<Pbuf>) {
-    let mut next = data;
-    while let Some(mut data) = next {
-        next = data.split_64k();
-        if let Delivery::Refused = core.call_recv(id, data) {
-            if let (Some(pcb), Some(rest)) = (core.get(id), next) {
+    let Some(mut data) = data else { return };
+    loop {
+        let rest = data.split_64k();
+        let delivery = core.call_recv(id, data);
+        let Some(rest) = rest else { return };
+        if let Delivery::Refused = delivery {
+            if let Some(pcb) = core.get(id) {
                 rod::add_refused_data(pcb, rest);
             }
             return;
         }
+        data = rest;
     }
 }
 

@@ -86,23 +86,28 @@ pub struct Header {
 }
 
 /// Both ports: the first word of a header, in host byte order.
-#[derive(Clone, Copy)]
-pub struct Ports(u32);
+pub struct Ports {
+    dst: u16,
+    src: u16,
+}
 
 impl Ports {
+    const fn of(word: u32) -> Self {
+        Self { dst: word as u16, src: (word >> 16) as u16 }
+    }
+
     /// Source port.
-    pub const fn src(self) -> u16 {
-        (self.0 >> 16) as u16
+    pub const fn src(&self) -> u16 {
+        self.src
     }
 
     /// Destination port.
-    pub const fn dst(self) -> u16 {
-        self.0 as u16
+    pub const fn dst(&self) -> u16 {
+        self.dst
     }
 }
 
 /// Length, control bits and window: the fourth word.
-#[derive(Clone, Copy)]
 pub struct Control {
     wnd: u16,
     flags: u8,
@@ -115,17 +120,17 @@ impl Control {
     }
 
     /// Octets of header and options together.
-    pub const fn header_len(self) -> u16 {
+    pub const fn header_len(&self) -> u16 {
         (self.offset >> 4) as u16 * 4
     }
 
     /// Control bits.
-    pub const fn flags(self) -> Flags {
+    pub const fn flags(&self) -> Flags {
         Flags::from_bits(self.flags)
     }
 
     /// SEG.WND, before scaling.
-    pub const fn wnd(self) -> u16 {
+    pub const fn wnd(&self) -> u16 {
         self.wnd
     }
 }
@@ -148,7 +153,7 @@ impl Words {
     pub fn read(bytes: &[u8; HEADER_LEN as usize]) -> Self {
         let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, offset, flags, w0, w1, ..] = *bytes;
         Self {
-            ports: Ports(u32::from_be_bytes([s0, s1, d0, d1])),
+            ports: Ports::of(u32::from_be_bytes([s0, s1, d0, d1])),
             seq: SeqNum::new(u32::from_be_bytes([q0, q1, q2, q3])),
             ack: SeqNum::new(u32::from_be_bytes([a0, a1, a2, a3])),
             control: Control::of(u32::from_be_bytes([offset, flags, w0, w1])),
