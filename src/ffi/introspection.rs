@@ -51,7 +51,8 @@ pub struct lwip_tcp_rust_info {
     pub snd_buf: u32,
     /// pbufs in the send queue.
     pub snd_queuelen: u32,
-    /// Octets of ours that were acknowledged since the connection began, SYN and FIN not counted.
+    /// Octets of ours that were acknowledged since the connection began, SYN and FIN not counted. With `in_flight` those that were
+    /// sent.
     pub bytes_acked: u32,
     /// Octets received in order since the connection began, SYN and FIN not counted.
     pub bytes_received: u32,
