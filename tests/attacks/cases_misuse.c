@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "attacks.h"
+#include "lwip/ip.h"
 #include "lwip/stats.h"
 #include "lwip/priv/tcp_priv.h"
 
@@ -417,6 +418,44 @@ static void rfc9293_connect_to_many(void)
   expect_pool_intact();
 }
 
+/* SO_REUSE: a port may be bound again, also one that is in TIME-WAIT; the very connection that there is cannot be opened again. */
+static void reuse_of_a_connection_that_exists(void)
+{
+  struct tcp_pcb *pcb[3];
+  unsigned i;
+  IP_ADDR4(&remote, 10, 0, 0, 2);
+  for (i = 0; i < 3; i++) {
+    EXPECT((pcb[i] = tcp_new()) != NULL, "no PCB");
+    ip_set_option(pcb[i], SOF_REUSEADDR);
+  }
+  EXPECT(do_bind(pcb[0]) == ERR_OK && do_connect(pcb[0]) == ERR_OK, "the first connection");
+  EXPECT(do_bind(pcb[1]) == ERR_OK, "the port is not to be had again");
+  EXPECT(do_connect(pcb[1]) == ERR_USE && pcb[1]->state == CLOSED, "the same connection is opened twice");
+  EXPECT(tcp_connect(pcb[1], &remote, 78, NULL) == ERR_OK, "to another port");
+  /* The first one goes to TIME-WAIT. */
+  peer_init(&p, PEER_ADDR, 77, 4321);
+  {
+    struct segment s;
+    EXPECT(peer_receive(&p, &s) && (s.flags & TCP_SYN), "no SYN");
+    p.ack = s.seq + 1;
+  }
+  peer_opts_syn(&p, 536);
+  peer_send(&p, TCP_SYN | TCP_ACK, NULL, 0);
+  p.optlen = 0;
+  EXPECT(tcp_close(pcb[0]) == ERR_OK, "tcp_close");
+  peer_ack(&p);
+  peer_send(&p, TCP_ACK | TCP_FIN, NULL, 0);
+  EXPECT(pcb[0]->state == TIME_WAIT, "state %d", pcb[0]->state);
+  tcp_abort(pcb[1]);
+  EXPECT((pcb[1] = tcp_new()) != NULL && do_bind(pcb[1]) == ERR_USE, "without SO_REUSEADDR TIME-WAIT is no obstacle");
+  EXPECT(do_bind(pcb[2]) == ERR_OK, "with SO_REUSEADDR TIME-WAIT is an obstacle");
+  EXPECT(do_connect(pcb[2]) == ERR_USE, "the connection in TIME-WAIT is opened again");
+  tcp_abort(pcb[1]);
+  tcp_abort(pcb[2]);
+  vnet_drop_captured();
+  expect_pool_intact();
+}
+
 /* A listening PCB is a smaller struct: what belongs to a connection would be
  * written past its end. */
 static struct tcp_pcb *listening(void)
@@ -577,6 +616,7 @@ const struct attack_case cases_misuse[] = {
   CASE(misuse_too_long_writes), CASE(misuse_write_after_close),
   CASE(misuse_wrong_state_unconnected), CASE(misuse_wrong_state_connected),
   CASE(rfc9293_connect_to_many),
+  { "reuse_of_a_connection_that_exists", reuse_of_a_connection_that_exists, 0 },
   TOLD(misuse_listener_recved), TOLD(misuse_listener_write), TOLD(misuse_listener_write_nocopy),
   TOLD(misuse_listener_output), CASE(misuse_listener_shutdown_rx),
   CASE(misuse_listener_shutdown_tx), CASE(misuse_listener_shutdown_both),
