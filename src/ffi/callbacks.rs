@@ -229,16 +229,10 @@ pub(crate) mod hooks {
 
     /// LWIP_HOOK_TCP_INPACKET_PCB: whether TCP is to go on with the segment, whose header is in host byte order.
     #[cfg(hook_tcp_inpacket_pcb)]
-    pub(crate) fn inpacket(
-        pcb: *mut c::tcp_pcb,
-        options: OptionArea,
-        data: Option<&crate::ffi::pbuf::Arrival>,
-    ) -> bool {
+    pub(crate) fn inpacket(pcb: *mut c::tcp_pcb, options: OptionArea, data: &crate::ffi::pbuf::Arrival) -> bool {
         let OptionArea { len, in_first, rest } = options;
         // SAFETY: (lock), (pbuf); a live PCB or listener.
-        data.is_none_or(|p| unsafe {
-            c::lwip_tcp_rust_hook_inpacket(pcb, p.header_ptr(), len, in_first, rest, p.as_ptr()) == 0
-        })
+        unsafe { c::lwip_tcp_rust_hook_inpacket(pcb, data.header_ptr(), len, in_first, rest, data.as_ptr()) == 0 }
     }
 
     /// LWIP_HOOK_TCP_OUT_TCPOPT_LENGTH: octets of options with those that the hook will add.

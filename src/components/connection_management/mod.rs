@@ -5,7 +5,9 @@ mod isn;
 #[cfg(path_mtu)]
 pub(crate) mod pmtu;
 
-pub(crate) use isn::{draw_secret, initial_sequence_number, next_port_candidate};
+#[cfg(any(not(hook_tcp_isn), test))]
+pub(crate) use isn::initial_sequence_number;
+pub(crate) use isn::{draw_secret, next_port_candidate};
 
 use crate::ffi::bindings as c;
 use crate::ffi::config;
