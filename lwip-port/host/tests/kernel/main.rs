@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use lwip_host::CongestionControl::{self, Bbr, Cubic, NewReno};
-use lwip_host::link::{Chance, Impairments, Link, LinkCounters, Rate};
+use lwip_host::link::{Chance, Impairments, Link, LinkCounters};
 use lwip_host::netns::{KERNEL_V4, KERNEL_V6, Namespace, STACK_V4, STACK_V6};
 use lwip_host::pcap::Recorder;
 use lwip_host::{InterfaceConfig, Stack, TcpInfo, TcpListener, TcpStream};
@@ -182,12 +182,6 @@ fn bad() -> Impairments {
     }
 }
 
-/// The same at 100 Mbit/s. BBR fills what there is, and a sender looks at no more than 256 segments for a SACK (rod::scoreboard in
-/// the core): the queue and the path hold fewer.
-fn bad_and_narrow() -> Impairments {
-    Impairments { rate: Some(Rate::Bits { per_second: 100_000_000, burst: 0 }), queue: 150, ..bad() }
-}
-
 /// 3 % marked, none lost.
 fn congested() -> Impairments {
     Impairments { marking: percent(3.0), ..far() }
@@ -201,8 +195,7 @@ fn far() -> Impairments {
 fn an_upload_over_a_bad_link(namespace: &Namespace) -> io::Result<()> {
     for (ends, congestion_control) in [(V4, Cubic), (V6, Cubic), (V4, NewReno), (V6, Bbr)] {
         println!("{congestion_control:?} to {}", ends.1);
-        let sending = if congestion_control == Bbr { bad_and_narrow() } else { bad() };
-        let transfer = Wire::new(namespace, sending, far(), 1)?.upload(ends, congestion_control, &data(2_000_000));
+        let transfer = Wire::new(namespace, bad(), far(), 1)?.upload(ends, congestion_control, &data(2_000_000));
         checks::handshake(&transfer.trace);
         checks::we_repair_what_is_missing(&transfer);
     }
