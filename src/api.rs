@@ -121,13 +121,12 @@ fn is_port_taken(core: &Core, port: u16, local: Option<Addr<'_>>, reuse: bool) -
 fn free_port(pcb: Pcb<'_>) -> Option<NonZeroU16> {
     const FIRST: u32 = config::TCP_LOCAL_PORT_RANGE_START;
     const COUNT: u32 = config::TCP_LOCAL_PORT_RANGE_END - FIRST + 1;
-    let mut candidate = cm::next_port_candidate(pcb) % COUNT;
-    for _ in 0..COUNT {
-        let port = NonZeroU16::new((FIRST + candidate) as u16)?;
+    let first = cm::next_port_candidate(pcb) % COUNT;
+    for place in first..first + COUNT {
+        let port = NonZeroU16::new((FIRST + place % COUNT) as u16)?;
         if !is_port_taken(pcb.core(), port.get(), None, false) {
             return Some(port);
         }
-        candidate = if candidate + 1 < COUNT { candidate + 1 } else { 0 };
     }
     None
 }

@@ -101,7 +101,8 @@ pub(crate) fn effective_mss(mss: u16, netif: Option<Netif>, dst: Addr<'_>) -> u1
     #[cfg(tcp_calculate_eff_send_mss)]
     if let Some(mtu) = netif.map(|netif| netif.mtu(dst)).filter(|mtu| *mtu != 0) {
         let headers = HEADER_LEN + if dst.is_v6() { 40 } else { 20 };
-        return mss.min(mtu.saturating_sub(headers));
+        // An MTU without room for data is a mistake, but no reason to stand still.
+        return mss.min(mtu.saturating_sub(headers).max(1));
     }
     let _ = (netif, dst);
     mss

@@ -260,8 +260,7 @@ pub(crate) fn on_syn_options(pcb: Pcb<'_>, options: &Options) -> Option<u8> {
 
 /// The MSS that the interface leaves.
 pub(crate) fn limit_mss(pcb: Pcb<'_>, mss: u16) {
-    // An MTU without room for data is a mistake, but no reason to stand still.
-    own(pcb).set_mss(mss.max(1));
+    own(pcb).set_mss(mss);
 }
 
 /// A valid segment arrived: the peer is alive. tcp_close counts as the last activity of a connection that the application
