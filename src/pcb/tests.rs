@@ -41,6 +41,8 @@ fn clear(core: &mut Core) {
         while let Some(pcb) = core.find(core.head(list)) {
             core.unregister(list, pcb);
         }
+        // SAFETY: (lock): what a test has freed without taking it off the list is not to be walked over.
+        unsafe { *list.head() = null_mut() };
     }
     for place in 0..ENTRIES {
         if let Some(id) = core.find(pcb_at(place)).map(Pcb::id) {
