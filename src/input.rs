@@ -359,12 +359,11 @@ fn on_segment_in_time_wait(core: &mut Core, id: PcbId, segment: &mut Segment) ->
         return None;
     }
     if segment.has(Flags::SYN) && !segment.has(Flags::ACK) && is_new_incarnation(pcb, segment) {
+        // Where nobody listens the connection stays, and the sender gets a reset.
         if find_listener(core, segment.ports.dst()).is_some() {
             api::abandon(core, id, false);
-            return on_segment_in_closed(core, segment);
         }
-        segment.news.refused = true;
-        return None;
+        return on_segment_in_closed(core, segment);
     }
     if segment.has(Flags::FIN) && seq + segment.seq_len == pcb.rcv_nxt() {
         cm::restart_timer(pcb, core.ticks());
@@ -406,7 +405,7 @@ enum InSynSent {
     Dropped,
     /// It resets the connection.
     Reset,
-    /// It is of another connection: its sender gets a reset, and our SYN once more.
+    /// It is of another connection: its sender gets a reset, and our SYN at once.
     Refused,
     /// The connection is established.
     Connected,
@@ -420,8 +419,12 @@ fn on_segment_in_syn_sent(pcb: Pcb<'_>, segment: &mut Segment) -> InSynSent {
         return if ack == pcb.snd_nxt() { InSynSent::Reset } else { InSynSent::Dropped };
     }
     if segment.has(Flags::ACK) && ack != pcb.lastack() + 1 {
-        // An old connection's segment: reset that, and try again at once.
+        // An old connection's segment: reset that, and try again at once, a bounded number of times.
         segment.news.refused = true;
+        if u32::from(pcb.nrtx()) >= crate::ffi::config::TCP_SYNMAXRTX {
+            return InSynSent::Dropped;
+        }
+        rod::restart_timer(pcb);
         return InSynSent::Refused;
     }
     if !segment.has(Flags::SYN) {
@@ -447,14 +450,6 @@ fn on_segment_in_syn_sent(pcb: Pcb<'_>, segment: &mut Segment) -> InSynSent {
     InSynSent::Connected
 }
 
-/// Sends the SYN again without waiting for the timer, a bounded number of times.
-fn retry_syn(core: &mut Core, id: PcbId) {
-    if let Some(pcb) = core.get(id).filter(|pcb| u32::from(pcb.nrtx()) < crate::ffi::config::TCP_SYNMAXRTX) {
-        rod::restart_timer(pcb);
-        api::retransmit_after_timeout(core, id);
-    }
-}
-
 /// RFC 9293 3.10.7.3 for SYN-SENT, and 3.10.7.4 for all states from SYN-RECEIVED on, but TIME-WAIT.
 #[cfg_attr(small, inline(never))]
 fn process(core: &mut Core, id: PcbId, segment: &mut Segment) -> Option<PcbId> {
@@ -463,7 +458,7 @@ fn process(core: &mut Core, id: PcbId, segment: &mut Segment) -> Option<PcbId> {
         match on_segment_in_syn_sent(pcb, segment) {
             InSynSent::Dropped => {}
             InSynSent::Reset => on_reset(core, id),
-            InSynSent::Refused => retry_syn(core, id),
+            InSynSent::Refused => api::retransmit_after_timeout(core, id),
             InSynSent::Connected => on_connected(core, id),
         }
         return Some(id);
