@@ -1,4 +1,5 @@
 /* Malformed segments: options, lengths, urgent pointers, SACK blocks. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "attacks.h"
@@ -479,6 +480,48 @@ static void rfc9293_from_and_to_many(void)
   }
 }
 
+/* tcp_pcb_remove(), which lwIP's own code calls: an ACK that was delayed goes out before, and nothing stays queued. */
+static void a_removed_pcb_acknowledges_before(void)
+{
+  struct tcp_pcb *pcb = establish(&app, &p);
+  struct segment s;
+  peer_send(&p, TCP_ACK, "abc", 3);
+  EXPECT(!peer_receive(&p, &s) && (pcb->flags & TF_ACK_DELAY), "the ACK is not delayed");
+  tcp_pcb_remove(&tcp_active_pcbs, pcb);
+  EXPECT(peer_receive(&p, &s) && s.ack == p.seq && s.len == 0, "no ACK");
+  EXPECT(!check_pcb_on_list(pcb) && pcb->state == CLOSED && pcb->local_port == 0, "state %d", pcb->state);
+  EXPECT(pcb->unsent == NULL && pcb->unacked == NULL && pcb->ooseq == NULL, "segments stay queued");
+  tcp_free(pcb);
+  app.pcb = NULL;
+  peer_send(&p, TCP_ACK, "def", 3);
+  EXPECT(peer_receive(&p, &s) && (s.flags & TCP_RST), "the removed PCB still gets segments");
+}
+
+/* RFC 9293 3.9.2 (MUST-48, MUST-49): each packet of a connection has its time to live and its DiffServ field. */
+static void expect_ttl_and_tos(const char *what)
+{
+  struct vnet_frame *f = vnet_take_captured();
+  EXPECT(f != NULL, "%s: nothing sent", what);
+  EXPECT(f->data[1] == 0x28 && f->data[8] == 7, "%s: TOS %02x, TTL %u", what, f->data[1], f->data[8]);
+  free(f);
+  vnet_drop_captured();
+}
+
+static void rfc9293_ttl_and_tos_of_the_pcb(void)
+{
+  struct tcp_pcb *pcb = establish(&app, &p);
+  pcb->tos = 0x28;
+  pcb->ttl = 7;
+  EXPECT(tcp_write(pcb, "abc", 3, 0) == ERR_OK && tcp_output(pcb) == ERR_OK, "tcp_write");
+  expect_ttl_and_tos("data");
+  vnet_run(5000);
+  expect_ttl_and_tos("a retransmission");
+  peer_segment(&p, TCP_ACK, p.seq + 10, p.ack, "def", 3);
+  expect_ttl_and_tos("an ACK");
+  tcp_abort(pcb);
+  expect_ttl_and_tos("a reset");
+}
+
 static struct tcp_pcb *accepted_by;
 static err_t accept_and_note(void *arg, struct tcp_pcb *pcb, err_t err)
 {
@@ -547,6 +590,8 @@ const struct attack_case cases_input[] = {
   CASE(urgent_11_cve_2019_12258_options_drop_connection),
   CASE(flags_of_every_kind),
   CASE(rfc9293_from_and_to_many),
+  CASE(a_removed_pcb_acknowledges_before),
+  CASE(rfc9293_ttl_and_tos_of_the_pcb),
   CASE(listener_of_the_address_before_any),
 };
 const unsigned cases_input_count = sizeof cases_input / sizeof cases_input[0];
