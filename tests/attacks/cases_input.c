@@ -522,6 +522,32 @@ static void rfc9293_ttl_and_tos_of_the_pcb(void)
   expect_ttl_and_tos("a reset");
 }
 
+static u8_t pushed;
+static err_t recv_and_note_push(void *arg, struct tcp_pcb *pcb, struct pbuf *pb, err_t err)
+{
+  LWIP_UNUSED_ARG(arg);
+  LWIP_UNUSED_ARG(err);
+  EXPECT(pb != NULL, "end of data");
+  pushed = (pb->flags & PBUF_FLAG_PUSH) != 0;
+  tcp_recved(pcb, pb->tot_len);
+  pbuf_free(pb);
+  return ERR_OK;
+}
+
+/* RFC 9293 3.9.1.3 (MAY-17): data that were pushed are marked so, and others are not. */
+static void rfc9293_psh_reaches_the_application(void)
+{
+  unsigned i;
+  tcp_recv(establish(&app, &p), recv_and_note_push);
+  for (i = 0; i < 8; i++) {
+    vnet.rx_split = (i & 4) ? 22 : 0;
+    pushed = 2;
+    peer_send(&p, (i & 1) ? TCP_ACK | TCP_PSH : TCP_ACK, "abcdef", 6);
+    EXPECT(pushed == (i & 1), "segment %u: %u", i, pushed);
+  }
+  vnet.rx_split = 0;
+}
+
 static struct tcp_pcb *accepted_by;
 static err_t accept_and_note(void *arg, struct tcp_pcb *pcb, err_t err)
 {
@@ -591,6 +617,7 @@ const struct attack_case cases_input[] = {
   CASE(flags_of_every_kind),
   CASE(rfc9293_from_and_to_many),
   CASE(a_removed_pcb_acknowledges_before),
+  CASE(rfc9293_psh_reaches_the_application),
   CASE(rfc9293_ttl_and_tos_of_the_pcb),
   CASE(listener_of_the_address_before_any),
 };
