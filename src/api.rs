@@ -277,7 +277,7 @@ pub(crate) fn close(core: &mut Core, id: PcbId) -> Result {
     } else if matches!(state, State::Established | State::CloseWait) && has_unread_data(pcb) {
         reset_and_close(core, id);
     } else {
-        send_fin(core, id);
+        send_fin(core, id).ok();
     }
     Ok(())
 }
@@ -292,7 +292,7 @@ pub(crate) fn shutdown(core: &mut Core, id: PcbId, rx: bool, tx: bool) -> Result
         cm::on_rx_closed(pcb);
         drop(rod::take_refused_data(pcb));
     }
-    if tx && !send_fin(core, id) { Err(Error::CONN) } else { Ok(()) }
+    if tx { send_fin(core, id) } else { Ok(()) }
 }
 
 /// Data were received that the application has not taken, or not acknowledged by tcp_recved.
@@ -313,13 +313,13 @@ fn reset_and_close(core: &mut Core, id: PcbId) {
     }
 }
 
-/// Queues our FIN and sends what there is; false if the state has nothing to close. Without memory for it the timer tries again.
-fn send_fin(core: &mut Core, id: PcbId) -> bool {
-    let Some(pcb) = core.get(id) else { return false };
-    let Some(next) = cm::state_after_close(pcb.state()) else { return false };
+/// Queues our FIN and sends what there is; ERR_CONN if the state has nothing to close. Without memory for it the timer tries again.
+fn send_fin(core: &mut Core, id: PcbId) -> Result {
+    let pcb = core.get(id).ok_or(Error::CONN)?;
+    let next = cm::state_after_close(pcb.state()).ok_or(Error::CONN)?;
     if segmentation::send_fin(pcb).is_err() {
         cm::set_close_pending(pcb, true);
-        return true;
+        return Ok(());
     }
     if pcb.state() == State::SynRcvd {
         cm::backlog::remove(pcb);
@@ -330,14 +330,14 @@ fn send_fin(core: &mut Core, id: PcbId) -> bool {
     cm::enter(pcb, next);
     // Whatever keeps it from being sent now, it is queued.
     output(core, id).ok();
-    true
+    Ok(())
 }
 
 /// Tries a close again that there was no memory for.
 pub(crate) fn retry_close(core: &mut Core, id: PcbId) {
     if let Some(pcb) = core.get(id).filter(|pcb| pcb.has(Bit::CLOSE_PENDING)) {
         cm::set_close_pending(pcb, false);
-        send_fin(core, id);
+        send_fin(core, id).ok();
     }
 }
 
@@ -421,19 +421,18 @@ pub(crate) fn process_refused_data(core: &mut Core, id: PcbId) -> Result {
             Delivery::Aborted => return Err(Error::ABRT),
             Delivery::Refused => return Err(Error::INPROGRESS),
         }
-        if fin && !more && !deliver_fin(core, id) {
+        if fin && !more && deliver_fin(core, id) == Err(Error::ABRT) {
             return Err(Error::ABRT);
         }
     }
     Ok(())
 }
 
-/// The application hears that the peer has closed. False if the PCB is gone.
+/// The application hears that the peer has closed. ERR_ABRT if the PCB is gone.
 #[cfg_attr(small, inline(never))]
-pub(crate) fn deliver_fin(core: &mut Core, id: PcbId) -> bool {
-    let Some(pcb) = core.get(id) else { return false };
-    flow_control::on_fin_delivered(pcb);
-    core.call_closed(id) != Err(Error::ABRT)
+pub(crate) fn deliver_fin(core: &mut Core, id: PcbId) -> Result {
+    flow_control::on_fin_delivered(core.get(id).ok_or(Error::ABRT)?);
+    core.call_closed(id)
 }
 
 /// tcp_rexmit_rto: everything in flight is sent again.

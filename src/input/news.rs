@@ -122,6 +122,6 @@ fn deliver_fin(core: &mut Core, id: PcbId) {
     if pcb.has_refused_data() {
         rod::mark_refused_fin(pcb);
     } else {
-        api::deliver_fin(core, id);
+        api::deliver_fin(core, id).ok();
     }
 }
