@@ -437,7 +437,7 @@ pub(crate) fn deliver_fin(core: &mut Core, id: PcbId) -> Result {
 
 /// tcp_rexmit_rto: everything in flight is sent again.
 pub(crate) fn retransmit_after_timeout(core: &mut Core, id: PcbId) {
-    if core.get(id).is_some_and(rod::retransmit_all) {
+    if core.get(id).is_some_and(|pcb| rod::retransmit_all(pcb).is_ok()) {
         resend(core, id).ok();
     }
 }

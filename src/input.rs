@@ -442,7 +442,7 @@ fn on_segment_in_syn_sent(pcb: Pcb<'_>, segment: &mut Segment) -> InSynSent {
     if !segment.has(Flags::ACK) {
         // Simultaneous open (RFC 9293 3.5, figure 7): our SYN goes out again, with an ACK of theirs.
         cm::enter(pcb, State::SynRcvd);
-        rod::retransmit_first(pcb);
+        rod::retransmit_first(pcb).ok();
         return InSynSent::Dropped;
     }
     cm::enter(pcb, State::Established);
@@ -550,7 +550,7 @@ fn check_sequence(pcb: Pcb<'_>, segment: &Segment) -> Verdict {
             return Verdict::Valid;
         }
         // The peer has not got our SYN,ACK.
-        rod::retransmit_first(pcb);
+        rod::retransmit_first(pcb).ok();
         return Verdict::Drop;
     }
     if is_old_duplicate(pcb, segment) || !is_acceptable(pcb, seq, segment.seq_len) {
@@ -660,7 +660,7 @@ fn on_new_ack(pcb: Pcb<'_>, segment: &mut Segment) {
     let new = rod::on_new_ack(pcb, segment.ack);
     if new.recovery == Recovery::Partial {
         cc::on_partial_ack(pcb, new.acked);
-        rod::retransmit_first(pcb);
+        rod::retransmit_first(pcb).ok();
     } else {
         if new.recovery == Recovery::Over {
             cc::on_recovered(pcb);

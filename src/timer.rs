@@ -148,7 +148,7 @@ fn persist(core: &mut Core, id: PcbId) {
 /// there is nothing, or the driver still holds it.
 #[inline]
 fn queue_retransmission(pcb: Pcb<'_>) -> bool {
-    if !rod::retransmit_all(pcb) && (!pcb.unacked_is_empty() || pcb.unsent_is_empty()) {
+    if rod::retransmit_all(pcb).is_err() && (!pcb.unacked_is_empty() || pcb.unsent_is_empty()) {
         return false;
     }
     debug(Event::RtoExpired, pcb.lastack().raw(), pcb.nrtx().into());

@@ -104,14 +104,14 @@ extern "C" fn tcp_send_empty_ack(pcb: *mut c::tcp_pcb) -> c::err_t {
 /// connection.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_rexmit(pcb: *mut c::tcp_pcb) -> c::err_t {
-    on(pcb, |pcb| if rod::retransmit_first(pcb) { Ok(()) } else { Err(Error::VAL) })
+    on(pcb, rod::retransmit_first)
 }
 
 /// Queues all segments in flight to be sent again (RFC 6298 5.4). ERR_VAL: there is none, or the driver still has one;
 /// ERR_ARG: no connection.
 #[unsafe(no_mangle)]
 extern "C" fn tcp_rexmit_rto_prepare(pcb: *mut c::tcp_pcb) -> c::err_t {
-    on(pcb, |pcb| if rod::retransmit_all(pcb) { Ok(()) } else { Err(Error::VAL) })
+    on(pcb, rod::retransmit_all)
 }
 
 /// Sends what [`tcp_rexmit_rto_prepare`] has queued, and counts one more retransmission.

@@ -4,8 +4,8 @@ use super::send::free_acked;
 use super::{Rod, own, rtt};
 #[cfg(path_mtu)]
 use crate::components::connection_management::pmtu;
-use crate::ffi::Wnd;
 use crate::ffi::diagnostics::{Event, debug, mib2_stat};
+use crate::ffi::{Error, Result, Wnd};
 use crate::pcb::{Bit, Pcb, Seg, SegQueue};
 use crate::wire::SeqNum;
 
@@ -158,7 +158,7 @@ pub(crate) fn is_in_recovery(pcb: Pcb<'_>) -> bool {
 /// RFC 6582 3.2, step 2: the third duplicate ACK. Duplicates of what was sent before the last recovery or timeout, which
 /// a go-back-N retransmission brings about by itself, start no new one.
 pub(crate) fn fast_retransmit(pcb: Pcb<'_>) -> FastRetransmit {
-    if is_in_recovery(pcb) || pcb.recovering() != 0 || !retransmit_first(pcb) {
+    if is_in_recovery(pcb) || pcb.recovering() != 0 || retransmit_first(pcb).is_err() {
         return FastRetransmit::Ignored;
     }
     let rod = own(pcb);
@@ -175,7 +175,7 @@ pub(crate) fn fast_retransmit(pcb: Pcb<'_>) -> FastRetransmit {
 pub(crate) fn retransmit_path_probe(pcb: Pcb<'_>) -> bool {
     let mut rod = own(pcb);
     let is_probe = pmtu::is_probing(pcb) && rod.unacked().front().is_some_and(|seg| seg.len() > pcb.mss());
-    if !is_probe || is_in_recovery(pcb) || pcb.recovering() != 0 || !retransmit_first(pcb) {
+    if !is_probe || is_in_recovery(pcb) || pcb.recovering() != 0 || retransmit_first(pcb).is_err() {
         return false;
     }
     begin_recovery(&rod);
@@ -183,14 +183,14 @@ pub(crate) fn retransmit_path_probe(pcb: Pcb<'_>) -> bool {
     true
 }
 
-/// Queues the first unacknowledged segment to be sent again. False if there is none, or the driver still holds it.
-pub(crate) fn retransmit_first(pcb: Pcb<'_>) -> bool {
+/// Queues the first unacknowledged segment to be sent again. ERR_VAL if there is none, or the driver still holds it.
+pub(crate) fn retransmit_first(pcb: Pcb<'_>) -> Result {
     let mut rod = own(pcb);
     let (mut unsent, mut unacked) = rod.unsent_and_unacked();
     if unacked.front().is_none_or(|seg| seg.is_busy()) {
-        return false;
+        return Err(Error::VAL);
     }
-    let Some(seg) = unacked.pop_front() else { return false };
+    let Some(seg) = unacked.pop_front() else { return Err(Error::VAL) };
     #[cfg(sack_recovery)]
     super::scoreboard::on_taken(pcb, seg.seg());
     unsent.insert(seg);
@@ -201,25 +201,25 @@ pub(crate) fn retransmit_first(pcb: Pcb<'_>) -> bool {
     rod.set_nrtx(pcb.nrtx().saturating_add(1));
     rod.set_rttest(0);
     mib2_stat!(tcpretranssegs);
-    true
+    Ok(())
 }
 
-/// RFC 6298 5.4: queues everything in flight to be sent again. False if there is nothing, or the driver still holds some
+/// RFC 6298 5.4: queues everything in flight to be sent again. ERR_VAL if there is nothing, or the driver still holds some
 /// of it, which counts as not sent yet.
-pub(crate) fn retransmit_all(pcb: Pcb<'_>) -> bool {
+pub(crate) fn retransmit_all(pcb: Pcb<'_>) -> Result {
     let mut rod = own(pcb);
     let (mut unsent, mut unacked) = rod.unsent_and_unacked();
     #[cfg(sack_recovery)]
     if super::uses_sack(pcb) {
         if pcb.snd_nxt() == pcb.lastack() || busy(&unacked) {
-            return false;
+            return Err(Error::VAL);
         }
         super::recovery::on_timeout(pcb);
         after_timeout(pcb);
-        return true;
+        return Ok(());
     }
     if unacked.is_empty() || busy(&unacked) {
-        return false;
+        return Err(Error::VAL);
     }
     // What a fast retransmission has queued, and the driver did not take, comes before what is in flight; all else behind it.
     while let Some(seg) = unsent.pop_front() {
@@ -227,7 +227,7 @@ pub(crate) fn retransmit_all(pcb: Pcb<'_>) -> bool {
     }
     unsent.take_over(&mut unacked);
     after_timeout(pcb);
-    true
+    Ok(())
 }
 
 /// Everything that was sent is to be sent again.

@@ -96,7 +96,7 @@ fn karns_algorithm() {
     on_timing(pcb, seq, 10, true);
     on_segment_sent(pcb, seg);
     assert_eq!((pcb.rttest(), pcb.rtseq()), (10, seq));
-    assert!(retransmit_first(pcb));
+    assert_eq!(retransmit_first(pcb), Ok(()));
     assert_eq!(pcb.rttest(), 0);
     on_timing(pcb, seq, 20, false);
     assert_eq!((pcb.rttest(), pcb.retransmissions()), (0, 1));

@@ -80,7 +80,7 @@ impl Sender {
 
     /// The retransmission timer expires, as `timer` has it.
     fn time_out(&self) {
-        assert!(rod::retransmit_all(self.pcb()), "something is in flight");
+        assert!(rod::retransmit_all(self.pcb()).is_ok(), "something is in flight");
         suspect_path(self.pcb());
         rod::on_resent(self.pcb());
     }
