@@ -170,20 +170,15 @@ fn plan(pcb: Pcb<'_>, data: AppData, flags: WriteFlags) -> core::result::Result<
     while plan.done < data.len() {
         let (piece, _) = data.behind(plan.done).split(most - option_len);
         let behind = !plan.chain.is_empty();
-        let allocated = if flags.copy() {
-            copied(pcb, Layer::Transport, piece, most, behind, flags)
-        } else {
-            // What is referred to lies in a pbuf behind that of the headers.
-            plan.queued += 1;
-            referring(piece, option_len)
-        };
-        plan.queued += 1;
-        let Copied { p, spare, sum } = allocated.ok_or(Shortage::Memory)?;
+        let Allocated { p, spare, sum } =
+            allocate(pcb, Layer::Transport, piece, most, behind, flags).ok_or(Shortage::Memory)?;
         let seq = pcb.snd_lbb() + plan.done;
         plan.chain.push_back(new_segment(pcb, Some(p), seq, Flags::NONE, options, sum).ok_or(Shortage::Memory)?);
         most = plan.next(piece.len() + option_len, most, size);
         plan.oversize = spare;
         plan.done += piece.len();
+        // What is copied lies in one pbuf with the headers, what is referred to in one behind them.
+        plan.queued += if flags.copy() { 1 } else { 2 };
         if plan.queued > MAX_QUEUE {
             return Err(Shortage::Queue);
         }
@@ -216,17 +211,13 @@ fn plan_last(
         return Some(());
     }
     plan.done += piece.len();
-    if flags.copy() {
-        let copy = copied(pcb, Layer::Raw, piece, space - fill.len(), true, flags)?;
-        plan.append = Some((copy.p, copy.sum));
-        plan.oversize = copy.spare;
-    } else if fill.len() == 0 && rod::is_continued_by(pcb, piece) {
+    if !flags.copy() && fill.len() == 0 && rod::is_continued_by(pcb, piece) {
         plan.grow = data.split(space).0;
         return Some(());
-    } else {
-        plan.append = Some((Pbuf::reference(Layer::Raw, piece)?, piece.sum()));
-        plan.oversize = 0;
     }
+    let Allocated { p, spare, sum } = allocate(pcb, Layer::Raw, piece, space - fill.len(), true, flags)?;
+    plan.append = Some((p, sum));
+    plan.oversize = spare;
     plan.queued += 1;
     Some(())
 }
@@ -239,14 +230,6 @@ fn carry_out(pcb: Pcb<'_>, plan: Plan, data: AppData, flags: WriteFlags) {
     let Plan { grow, append, chain, queued, oversize, .. } = plan;
     let new = rod::NewData { len: data.len(), grow, append, chain, queued, oversize, push: !flags.more() };
     rod::on_data_queued(pcb, new);
-}
-
-/// A pbuf with room for options, and one that refers to data.
-fn referring(data: AppData, option_len: u32) -> Option<Copied> {
-    let rest = Pbuf::reference(Layer::Transport, data)?;
-    let mut p = Pbuf::alloc(Layer::Transport, option_len as u16)?;
-    p.cat(rest);
-    Some(Copied { p, spare: 0, sum: data.sum() })
 }
 
 /// A segment of what `p` holds, options and data, if there was memory for that.
@@ -272,20 +255,28 @@ fn new_segment(
 }
 
 /// Data in pbufs, and the room that is left behind them.
-struct Copied {
+struct Allocated {
     p: Pbuf,
     spare: u32,
     sum: Checksum,
 }
 
-/// A copy of `data`, a new segment's with room for options in front, with room for more behind them, `max` octets in all, if the application is likely to write
-/// more before it is sent (TCP_OVERSIZE). `behind`: others wait before it.
+/// A pbuf, or two, of `data`, a new segment's with room for options in front. A copy has room for more behind it, `max` octets in all,
+/// if the application is likely to write more before it is sent (TCP_OVERSIZE). `behind`: others wait before it.
 #[cfg_attr(small, inline(never))]
-fn copied(pcb: Pcb<'_>, layer: Layer, data: AppData, max: u32, behind: bool, flags: WriteFlags) -> Option<Copied> {
-    let option_len = match layer {
-        Layer::Transport => OptionSet::of_connection(pcb).len(Some(pcb)).into(),
-        Layer::Ip | Layer::Raw => 0,
+fn allocate(pcb: Pcb<'_>, layer: Layer, data: AppData, max: u32, behind: bool, flags: WriteFlags) -> Option<Allocated> {
+    let (is_segment, option_len) = match layer {
+        Layer::Transport => (true, OptionSet::of_connection(pcb).len(Some(pcb)).into()),
+        Layer::Ip | Layer::Raw => (false, 0),
     };
+    if !flags.copy() {
+        let mut p = Pbuf::reference(data)?;
+        if is_segment {
+            let rest = core::mem::replace(&mut p, Pbuf::alloc(layer, option_len as u16)?);
+            p.cat(rest);
+        }
+        return Some(Allocated { p, spare: 0, sum: data.sum() });
+    }
     let len = option_len + data.len();
     #[cfg(tcp_oversize)]
     let spare = {
@@ -305,7 +296,7 @@ fn copied(pcb: Pcb<'_>, layer: Layer, data: AppData, max: u32, behind: bool, fla
     };
     let mut p = Pbuf::alloc_with_spare(layer, len as u16, spare as u16)?;
     let sum = data.copy_to(p.first_mut().get_mut(option_len as usize..)?);
-    Some(Copied { p, spare, sum })
+    Some(Allocated { p, spare, sum })
 }
 
 /// The length to allocate for `len` octets: no less than that.

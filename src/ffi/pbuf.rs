@@ -94,8 +94,8 @@ impl Pbuf {
 
     /// A PBUF_ROM pbuf that refers to `len` octets of the application at `data`, which it keeps until they are
     /// acknowledged (tcp_write without TCP_WRITE_FLAG_COPY). The payload is only ever read.
-    pub(crate) fn reference(layer: Layer, data: AppData) -> Option<Self> {
-        let p = Self::alloc_type(layer, data.len as u16, c::pbuf_type_PBUF_ROM)?;
+    pub(crate) fn reference(data: AppData) -> Option<Self> {
+        let p = Self::alloc_type(Layer::Raw, data.len as u16, c::pbuf_type_PBUF_ROM)?;
         // SAFETY: (pbuf): a PBUF_ROM pbuf is a struct pbuf_rom with the payload pointer at the same place.
         unsafe { set!(p.0.as_ptr(), payload, data.ptr.as_ptr().cast()) };
         Some(p)

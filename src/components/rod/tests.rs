@@ -136,7 +136,7 @@ fn the_fin_comes_behind_the_last_part_of_refused_data() {
     let pcb = bench.core.get(id).expect("it lives");
     cm::enter(pcb, State::CloseWait);
     for part in [0..30_000, 10_000..40_000, 20_000..50_000] {
-        let more = Pbuf::reference(Layer::Raw, crate::pcb::tests::app_data(&stream()[part]));
+        let more = Pbuf::reference(crate::pcb::tests::app_data(&stream()[part]));
         add_refused_data(pcb, more.expect("memory"));
     }
     mark_refused_fin(pcb);
