@@ -8,7 +8,7 @@ use crate::components::{flow_control, rod};
 use crate::ffi::callbacks::hooks;
 use crate::ffi::diagnostics::{Event, debug, mib2_stat, tcp_stat};
 use crate::ffi::ip::{self, Addr, Netif, Route};
-use crate::ffi::pbuf::Pbuf;
+use crate::ffi::pbuf::OwnSegment;
 use crate::ffi::{Error, Result, config};
 use crate::pcb::{Bit, Core, Pcb, PcbId, SegBox, State};
 use crate::wire::{Flags, HEADER_LEN, Header, MAX_OPTIONS_LEN, SeqNum, WordWriter, word};
@@ -388,13 +388,13 @@ fn write_blocks(pcb: Pcb<'_>, blocks: u8, writer: &mut WordWriter<'_>) {
 /// Such a segment, with the present acknowledgment and window. Its checksum is still zero. Out of line, so that what is needed to
 /// build it is off the stack when it is sent.
 #[cfg_attr(small, inline(never))]
-fn build_special(pcb: Pcb<'_>, special: Special, seq: SeqNum) -> Option<Pbuf> {
+fn build_special(pcb: Pcb<'_>, special: Special, seq: SeqNum) -> Option<OwnSegment> {
     let options = OptionSet::of_connection(pcb);
     let own_len = options.len(Some(pcb));
     let blocks = if special == Special::Ack { blocks_of_ack(pcb, own_len) } else { 0 };
     let option_len = own_len + if blocks == 0 { 0 } else { 4 + 8 * u16::from(blocks) };
     let data_len = u16::from(special == Special::WindowProbe);
-    let mut p = Pbuf::segment(option_len + data_len, || {
+    let mut p = OwnSegment::alloc(option_len + data_len, || {
         let flags = if special == Special::FinProbe { Flags::ACK | Flags::FIN } else { Flags::ACK };
         #[cfg(ecn)]
         let flags = flags | congestion_control::ecn::flags_to_send(pcb, false, false);
@@ -409,7 +409,7 @@ fn build_special(pcb: Pcb<'_>, special: Special, seq: SeqNum) -> Option<Pbuf> {
         }
     })?;
     let (raw, raw_header) = (p.as_ptr(), p.payload());
-    let (area, data) = p.first_mut().get_mut(HEADER_LEN.into()..)?.split_at_mut_checked(option_len.into())?;
+    let (area, data) = p.rest_mut().split_at_mut_checked(option_len.into())?;
     if !data.is_empty() {
         rod::copy_front(pcb, data, 0);
     }
@@ -507,10 +507,9 @@ impl Reset {
         let option_len = OptionSet(0).len(pcb);
         let flags = Flags::RST | Flags::ACK;
         let header = || Header { src, dst, seq, ack, len: HEADER_LEN + option_len, flags, wnd };
-        let Some(mut p) = Pbuf::segment(option_len, header) else { return };
+        let Some(mut p) = OwnSegment::alloc(option_len, header) else { return };
         let (raw, raw_header) = (p.as_ptr(), p.payload());
-        let Some(area) = p.first_mut().get_mut(HEADER_LEN.into()..) else { return };
-        hooks::add_options(raw, raw_header.cast(), pcb, area);
+        hooks::add_options(raw, raw_header.cast(), pcb, p.rest_mut());
         mib2_stat!(tcpoutrsts);
         debug(Event::ResetSent, seq.raw(), ack.raw());
         core.transmit(p, route).ok();

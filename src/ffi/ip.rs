@@ -4,7 +4,7 @@ use super::bindings as c;
 use super::memory::load;
 #[cfg(not(lwip_ipv6))]
 use super::memory::store;
-use super::pbuf::Pbuf;
+use super::pbuf::{OwnSegment, Pbuf};
 use super::{Result, from_err_t};
 use crate::pcb::{Core, Pcb};
 use core::marker::PhantomData;
@@ -385,15 +385,13 @@ pub(crate) fn checksum_with_data(
 
 impl Core {
     /// Fills in the checksum of a segment of our own making and sends it.
-    pub(crate) fn transmit(&mut self, mut p: Pbuf, route: &Route) -> Result {
+    pub(crate) fn transmit(&mut self, mut p: OwnSegment, route: &Route) -> Result {
         super::diagnostics::tcp_stat!(xmit);
         // SAFETY: the addresses are readable: see `ip_output`. They come from `Addr`s, which are never at null.
         let (src, dst) =
             unsafe { (Addr::from_raw(route.src).unwrap_unchecked(), Addr::from_raw(route.dst).unwrap_unchecked()) };
-        if let (Some(checksum), Some([high, low])) =
-            (checksum(&p, src, dst, route.netif), p.first_mut().get_mut(16..18))
-        {
-            [*high, *low] = checksum.to_ne_bytes();
+        if let Some(checksum) = checksum(&p, src, dst, route.netif) {
+            p.set_checksum(checksum);
         }
         self.ip_output(&p, route)
     }

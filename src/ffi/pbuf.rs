@@ -69,17 +69,6 @@ impl Pbuf {
         Some(p)
     }
 
-    /// A segment of our own making: a header and `rest` octets behind its fixed part.
-    pub(crate) fn segment(rest: u16, header: impl FnOnce() -> Header) -> Option<Self> {
-        let mut p = Self::alloc(Layer::Ip, HEADER_LEN + rest)?;
-        // SAFETY: (pbuf): so much room is there, and writing there does not change how much.
-        unsafe {
-            p.write_header(&header());
-            core::hint::assert_unchecked(p.len() == HEADER_LEN + rest);
-        }
-        Some(p)
-    }
-
     /// Writes a header to where the payload starts.
     ///
     /// # Safety
@@ -232,6 +221,40 @@ impl Pbuf {
             core::hint::assert_unchecked(!payload.is_null());
             payload
         }
+    }
+}
+
+/// A segment of our own making, in one new pbuf that starts with its header.
+pub(crate) struct OwnSegment(Pbuf);
+
+impl OwnSegment {
+    /// A header and `rest` octets behind its fixed part.
+    pub(crate) fn alloc(rest: u16, header: impl FnOnce() -> Header) -> Option<Self> {
+        let mut p = Pbuf::alloc(Layer::Ip, HEADER_LEN + rest)?;
+        // SAFETY: (pbuf): so much room is there, and writing there does not change how much.
+        unsafe {
+            p.write_header(&header());
+            core::hint::assert_unchecked(p.len() == HEADER_LEN + rest);
+        }
+        Some(Self(p))
+    }
+
+    /// What is behind the fixed part of the header.
+    pub(crate) fn rest_mut(&mut self) -> &mut [u8] {
+        self.0.first_mut().get_mut(usize::from(HEADER_LEN)..).unwrap_or_default()
+    }
+
+    /// The checksum, as it is computed (in memory order).
+    pub(crate) fn set_checksum(&mut self, checksum: u16) {
+        // SAFETY: (pbuf): the payload starts with a header, which is as aligned as lwIP's memory is.
+        unsafe { set!(self.0.payload().cast::<c::tcp_hdr>(), chksum, checksum) };
+    }
+}
+
+impl Deref for OwnSegment {
+    type Target = Pbuf;
+    fn deref(&self) -> &Pbuf {
+        &self.0
     }
 }
 
