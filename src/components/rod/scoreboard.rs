@@ -5,9 +5,13 @@
 //! `unsent`, and pipe is what is left in `unacked` without a mark.
 //!
 //! An ACK costs O(blocks), and what it delivers. Blocks that say nothing new are recognised without a look at any segment: those
-//! in the highest run, and the others if the last ACK had the same. What lies above the highest run is reached directly. For the
-//! rest the queue is walked from its front, but for no more than [`most_visits`] segments, for a block as for the search for
-//! losses; SACKs are advice (RFC 2018 8), and what is left out costs a retransmission at most.
+//! in the highest run, and the others if the queue was walked for the same already. What lies above the highest run is reached
+//! directly. For the rest the queue is walked once, from its front, but for no more than [`most_visits`] segments for an ACK: the
+//! next one goes on from there. Until then blocks are taken at their word where it matters, in the search for losses.
+//!
+//! That search begins at the front each time, and is bounded, too, as is the way to the place of a segment in the queue that it
+//! goes to. So what is lost behind 256 segments that are in flight or SACKed is found when some of those are acknowledged: a flight
+//! of some thousand segments with losses all over takes a round trip for each 256 of them.
 
 use super::retransmit::Freed;
 use super::{Rod, own};
