@@ -42,13 +42,17 @@ impl<A: Copy> Queue<A> {
         }
         waits.size += data.len() + OVERHEAD;
         waits.received.push_back((data, from));
-        waits.waiting.wake();
+        let waiting = waits.waiting.take();
+        drop(waits);
+        waiting.wake();
     }
 
     pub(crate) fn close(&self) {
         let mut waits = lock(&self.0);
         waits.closed = true;
-        waits.waiting.wake();
+        let waiting = waits.waiting.take();
+        drop(waits);
+        waiting.wake();
     }
 
     fn poll(&self, context: &mut Context<'_>, peek: bool) -> Poll<io::Result<(Bytes, A)>> {

@@ -24,8 +24,13 @@ impl Waiting {
         }
     }
 
-    pub(crate) fn wake(&mut self) {
-        self.0.drain(..).for_each(Waker::wake);
+    /// Those who wait at present, to be woken when the lock is given back: a waker may look at once whether it was in vain.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::take(self)
+    }
+
+    pub(crate) fn wake(self) {
+        self.0.into_iter().for_each(Waker::wake);
     }
 }
 

@@ -110,7 +110,9 @@ impl Shared {
         let mut state = lock(&self.state);
         state.phase = Phase::Open;
         state.addresses = Some((local, peer));
-        state.writers.wake();
+        let writers = state.writers.take();
+        drop(state);
+        writers.wake();
     }
 
     /// Whether the handshake is done and the connection not gone.
@@ -128,8 +130,7 @@ impl Shared {
             return Some(data.drain(..).map(|data| data.len()).sum());
         }
         state.received.extend(data.drain(..));
-        let mut readers = std::mem::take(&mut state.readers);
-        // Who wakes wants the lock.
+        let readers = state.readers.take();
         drop(state);
         readers.wake();
         None
@@ -138,7 +139,9 @@ impl Shared {
     pub(crate) fn ended(&self) {
         let mut state = lock(&self.state);
         state.ended = true;
-        state.readers.wake();
+        let readers = state.readers.take();
+        drop(state);
+        readers.wake();
     }
 
     /// Closed by both sides, and forgotten by TCP.
@@ -157,8 +160,10 @@ impl Shared {
         state.ended = true;
         state.written.clear();
         state.waiting = 0;
-        state.readers.wake();
-        state.writers.wake();
+        let (readers, writers) = (state.readers.take(), state.writers.take());
+        drop(state);
+        readers.wake();
+        writers.wake();
     }
 
     /// How much was read since it was last asked. From now on news are announced again.
@@ -177,10 +182,12 @@ impl Shared {
     pub(crate) fn took(&self, length: usize) -> (bool, bool) {
         let mut state = lock(&self.state);
         state.waiting = state.waiting.saturating_sub(length);
-        if length > 0 && state.waiting < WRITE_LIMIT {
-            state.writers.wake();
-        }
-        (state.waiting == 0, state.write_shut)
+        let left = (state.waiting == 0, state.write_shut);
+        let has_room = length > 0 && state.waiting < WRITE_LIMIT;
+        let writers = if has_room { state.writers.take() } else { Waiting::default() };
+        drop(state);
+        writers.wake();
+        left
     }
 
     /// The socket is gone: whether there was something that it has not read.
@@ -309,7 +316,9 @@ impl Shared {
             return Err(io::ErrorKind::NotConnected.into());
         }
         state.write_shut = true;
-        state.writers.wake();
+        let writers = state.writers.take();
+        drop(state);
+        writers.wake();
         // Also if it is announced: the stack may have looked already.
         Ok(Tell(true))
     }
@@ -323,8 +332,10 @@ impl Shared {
         state.read_shut = true;
         let unread: usize = state.received.drain(..).map(|data| data.len()).sum();
         state.read += unread;
-        state.readers.wake();
-        Ok(state.announce())
+        let (readers, tell) = (state.readers.take(), state.announce());
+        drop(state);
+        readers.wake();
+        Ok(tell)
     }
 
     pub(crate) fn take_error(&self) -> Option<io::ErrorKind> {
@@ -351,7 +362,9 @@ impl Backlog {
     pub(crate) fn push(&self, connection: std::sync::Arc<Shared>) {
         let mut pending = lock(&self.0);
         pending.connections.push_back(connection);
-        pending.waiting.wake();
+        let waiting = pending.waiting.take();
+        drop(pending);
+        waiting.wake();
     }
 
     pub(crate) fn poll(&self, context: &mut Context<'_>) -> Poll<io::Result<std::sync::Arc<Shared>>> {
@@ -370,7 +383,55 @@ impl Backlog {
     pub(crate) fn close(&self, kind: io::ErrorKind) -> Vec<std::sync::Arc<Shared>> {
         let mut pending = lock(&self.0);
         pending.closed = Some(kind);
-        pending.waiting.wake();
-        pending.connections.drain(..).collect()
+        let (waiting, connections) = (pending.waiting.take(), pending.connections.drain(..).collect());
+        drop(pending);
+        waiting.wake();
+        connections
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffi::next_id;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
+
+    /// Looks for the state as soon as it is woken, as an executor may that polls within `wake`.
+    struct Looks(Arc<Shared>, AtomicUsize);
+
+    impl Wake for Looks {
+        fn wake(self: Arc<Self>) {
+            assert!(self.0.state.try_lock().is_ok(), "woken under the lock that it needs");
+            self.1.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn nobody_is_woken_under_the_lock() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 7));
+        let happenings: [fn(&Shared, SocketAddr); 8] = [
+            |shared, address| shared.connected(address, address),
+            |shared, _| _ = shared.received(&mut vec![Bytes::from_static(b"data")]),
+            |shared, _| shared.ended(),
+            |shared, _| shared.closed(),
+            |shared, _| shared.fail(io::ErrorKind::ConnectionReset),
+            |shared, _| _ = shared.took(1),
+            |shared, _| _ = shared.shut_read(),
+            |shared, _| _ = shared.shut_write(),
+        ];
+        for happens in happenings {
+            let shared = Arc::new(Shared::open(next_id(), address, address));
+            let looks = Arc::new(Looks(shared.clone(), AtomicUsize::new(0)));
+            let waker = Waker::from(looks.clone());
+            {
+                let mut state = lock(&shared.state);
+                state.readers.add(&waker);
+                state.writers.add(&waker);
+            }
+            happens(&shared, address);
+            assert!(looks.1.load(Ordering::Relaxed) > 0);
+        }
     }
 }
