@@ -14,7 +14,7 @@ BEGIN {
 	part("Initial sequence numbers by SipHash (RFC 6528); C counts up", "tcp_next_iss|iss(\\.[0-9]+)?", "::isn::|initial_sequence_number|^tcp_init$")
 	part("Index over the 4-tuple (C walks its list)", "", "::pcb::index::|::pcb::Core>::find_listener$")
 	part("Whether a pointer is a PCB, and which, before it is used", "", "::ffi::exports::|::Pcb>::following_id|::Core>::(find|get|first)$")
-	part("A writer that got ERR_MEM is woken", "", "wake_writers")
+	part("A writer that got ERR_MEM is woken", "", "wake_writer")
 	part("Struct layouts are compared by tcp_new", "", "fits_lwip")
 	part("Bodies of lwIP's macros (wrapper.c)", "", "^lwip_tcp_rust_")
 	part("A segment comes in", "tcp_(input|receive|process|listen_input|timewait_input|parseopt|get_next_optbyte|oos_insert_segment)|" \
