@@ -9,8 +9,7 @@ function row(title, functions, file) {
 
 BEGIN {
 	row("A PCB is looked up by its place and generation, since callbacks may have freed it", "get|generation|pcb_of_entry|handle_of", "/src/pcb/(mod|table)\\.rs")
-	row("A pointer that C hands over is checked to be a living PCB", "find|entry_at|connection|listener|check", "/src/(pcb/(mod|table)|ffi/exports)\\.rs")
-	row("Index over the 4-tuple", ".*", "/src/pcb/index\\.rs")
+	row("A pointer that C hands over is checked to be a living PCB", "find|entry_at|connection|connection_id|endpoint|listener|check", "/src/(pcb/(mod|table)|ffi/exports)\\.rs")
 	row("Initial sequence numbers by SipHash", ".*", "/src/components/connection_management/isn\\.rs")
 	row("Challenge ACKs and their limit (RFC 5961)", ".*challenge.*", "/src/")
 	row("Arithmetic that saturates instead of wrapping", "saturating_(add|sub|mul)", "/core/src/num/")

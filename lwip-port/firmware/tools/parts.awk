@@ -12,8 +12,8 @@ BEGIN {
 	here = "^<?lwip_tcp_rust::"
 	# What C does not do at all comes first: its functions also lie in the folders of the parts below.
 	part("Initial sequence numbers by SipHash (RFC 6528); C counts up", "tcp_next_iss|iss(\\.[0-9]+)?", "::isn::|initial_sequence_number|^tcp_init$")
-	part("Index over the 4-tuple (C walks its list)", "", "::pcb::index::|::pcb::Core>::find_listener$")
-	part("Whether a pointer is a PCB, and which, before it is used", "", "::ffi::exports::|::Pcb>::following_id|::Core>::(find|get|first)$")
+	part("Index over the 4-tuple, where there are more than 16 PCBs", "", "::pcb::index::")
+	part("Whether a pointer is a PCB, and which, before it is used", "", "::ffi::exports::|::Pcb>::following_id|::Core>::(find|get|find_listener)$")
 	part("A writer that got ERR_MEM is woken", "", "wake_writer")
 	part("Struct layouts are compared by tcp_new", "", "fits_lwip")
 	part("Bodies of lwIP's macros (wrapper.c)", "", "^lwip_tcp_rust_")
